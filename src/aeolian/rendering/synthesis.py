@@ -1,10 +1,11 @@
 """Notes to sound with a soundfont: each note starts and ends on its own sample, in memory that does not grow.
 
-The synthesiser is TinySoundFont. The default soundfont is TimGM6mb by Tim Brechbill, which lies in the wheel of
-pretty_midi and is licensed under the GNU GPL version 2: it is read where pip put it and is no part of this project.
-Give another with `soundfont`. (The recordings in `samples/` are not made with it; see `scripts/compose_samples.py`.)
+The synthesiser is TinySoundFont. The default soundfont is TimGM6mb by Tim Brechbill, which lies in the wheel
+of pretty_midi and is licensed under the GNU GPL version 2: it is read where pip put it and is no part of this
+project. Give another with `soundfont`. (The recordings in `samples/` are made without it, see
+`scripts/compose_samples.py`.)
 
-Rendering goes over the notes twice: once to measure the loudness, once to write with the gain that follows from it.
+Rendering goes over the notes twice: once to measure the loudness, once with the gain that follows from it.
 """
 
 import importlib.util
@@ -37,7 +38,7 @@ _OFF, _ON = 0, 1
 
 
 def default_soundfont() -> Path:
-    """The soundfont of the pretty_midi wheel, found without importing pretty_midi. Raises AeolianError if absent."""
+    """The soundfont in the wheel of pretty_midi, which is not imported for it. Raises AeolianError if absent."""
     package = importlib.util.find_spec(_SOUNDFONT_PACKAGE)
     for folder in (package.submodule_search_locations or []) if package else []:
         path = Path(folder, _SOUNDFONT_NAME)
@@ -81,10 +82,12 @@ def blocks(
 ) -> Iterator[Samples]:
     """The recording of `notes` in blocks, float32[≤ 65536, 2], stereo, levelled, within ±0.98.
 
-    `program` is a General MIDI program of the soundfont's bank 0, counted from 0 (a grand piano). The recording
-    lasts until `tail_s` seconds after the last note's end. `report` gets frames done, of both passes.
-    Raises UsageError for a sample rate outside 8–192 kHz, a soundfont that cannot be read, and a program that it
-    lacks; InputError for notes that go on for more than a day. Equal arguments give equal samples.
+    `program` is a General MIDI program of the soundfont's bank 0, counted from 0 (a grand piano). The
+    recording lasts until `tail_s` seconds after the last note's end; without notes there is none. `report`
+    gets the frames done, of both passes. Equal arguments give equal samples.
+
+    Raises UsageError for a sample rate outside 8–192 kHz, a soundfont that cannot be read, and a program that
+    it lacks; InputError for notes that go on for more than a day.
     """
     if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
         limits = f"{MIN_SAMPLE_RATE_HZ}…{MAX_SAMPLE_RATE_HZ}"
@@ -101,10 +104,10 @@ def blocks(
     for done, block in _played(notes, frames, path, program, sample_rate_hz):
         meter.measure(block)
         tell(done, 2 * frames, "listening")
+    gain = np.float32(meter.gain)
     fade = _fade(frames, round(min(tail_s, FADE_S) * sample_rate_hz))
     for done, block in _played(notes, frames, path, program, sample_rate_hz):
-        block *= np.float32(meter.gain)
-        yield limited(block * fade(done - len(block), done))
+        yield limited(block * gain * fade(done - len(block), done))
         tell(frames + done, 2 * frames, "playing")
 
 
@@ -133,15 +136,15 @@ def _played(
                 next_event += 1
             until = events[next_event][0] - start if next_event < len(events) else len(block)
             until = min(until, len(block))
-            synth.generate_simple(until - at, memoryview(block[at:until]))
+            synth.generate_simple(until - at, block[at:until].data)
             at = until
         yield start + len(block), block
 
 
 def _events(notes: Notes, sample_rate_hz: int) -> list[tuple[int, int, int, int]]:
-    """(frame, off or on, pitch, velocity) in playing order: at one frame strings are released before they are struck.
+    """(frame, off or on, pitch, velocity) in playing order: at one frame, releases come before strikes.
 
-    No note is shorter than a frame, or its release would come before it.
+    So no note is shorter than a frame: its release would come before it.
     """
     on = np.rint(notes.onset_s * sample_rate_hz).astype(np.int64)
     off = np.maximum(np.rint(notes.offset_s * sample_rate_hz).astype(np.int64), on + 1)
@@ -181,7 +184,7 @@ def _soundfont_bytes(path: Path) -> bytes:
 
 
 def _fade(frames: int, fade_frames: int) -> Callable[[int, int], npt.NDArray[np.float32]]:
-    """A function of frames [start, stop) to gains float32[stop - start, 1]: 1, and over the last frames down to 0."""
+    """From frames [start, stop) to gains float32[stop - start, 1]: 1, and over the last frames down to 0."""
 
     def gains(start: int, stop: int) -> npt.NDArray[np.float32]:
         remaining = frames - 1 - np.arange(start, stop)
