@@ -1,11 +1,11 @@
 """PCM WAV, written block by block; WAV and everything else that libsndfile reads, read block by block.
 
-Samples are float32 in [-1, 1] of shape [frames, channels]; a sample x is stored as round(32768 x), clipped to 16 bits,
-so what was read as 16-bit PCM is written back bit for bit.
+Samples are float32 in [-1, 1] of shape [frames, channels]; a sample x is stored as round(32768 x), clipped to
+16 bits, so what was read as 16-bit PCM is written back bit for bit.
 
 The writer is our own and not libsndfile's, which must be told before the first sample whether the file will
-pass 4 GiB: here room for the 64-bit sizes is kept in a `JUNK` chunk and becomes the `ds64` chunk of an RF64
-file only if the sizes need it (EBU Tech 3306 v2, section 3.5). The bytes depend on the samples alone.
+pass 4 GiB. Here every file begins as a canonical WAV with its header of 44 bytes, and one that has passed 4 GiB
+when it is closed becomes RF64 (EBU Tech 3306 v2, section 3.5). The bytes depend on the samples alone.
 """
 
 import struct
@@ -21,37 +21,30 @@ from numpy.typing import NDArray
 from aeolian.errors import InputError
 
 MAX_RIFF_BYTES = 0xFFFF_FFFF
+_IN_DS64 = 0xFFFF_FFFF
+_SMALL_HEADER_BYTES = 44
+_MOVED_BYTES = 1 << 24
 _BYTES_PER_SAMPLE = 2
 _FULL_SCALE = 32768.0
 _DS64_BYTES = 28
 
 
 class WavWriter:
-    """Writes a 16-bit PCM WAV, block by block, in constant memory. A context manager.
+    """Writes a 16-bit PCM WAV, block by block, in constant memory. A context manager."""
 
-    `frames_at_most` tells how long the file may become. A file that is known to stay below 4 GiB gets the
-    canonical 44-byte header; otherwise 36 bytes more are kept, for RF64.
-    """
-
-    def __init__(
-        self, path: Path, sample_rate_hz: int, channels: int, *, frames_at_most: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
         if sample_rate_hz < 1 or not 1 <= channels <= 0xFFFF:
             raise ValueError(f"{sample_rate_hz} Hz and {channels} channels: both must be positive")
         self.sample_rate_hz = sample_rate_hz
         self.channels = channels
         self.frames = 0
-        bytes_at_most = None if frames_at_most is None else frames_at_most * channels * _BYTES_PER_SAMPLE
-        self._roomy = bytes_at_most is None or bytes_at_most + 44 > MAX_RIFF_BYTES
-        self._file = path.open("wb")
+        self._file = path.open("w+b")
         self._file.write(self._header())
 
     def write(self, block: NDArray[np.float32] | NDArray[np.int16]) -> None:
-        """Appends a block: float32[frames, channels] in [-1, 1] (NaN becomes 0), or int16 as it is to be
-        stored.
+        """Appends a block: float32[frames, channels] in [-1, 1] (NaN becomes 0), or int16 as it is.
 
-        Raises `ValueError` for another shape, or when the file passes 4 GiB against the promise of
-        `frames_at_most`; `OSError` when the disk is full.
+        Raises `ValueError` for another shape and `OSError` when the disk is full.
         """
         samples = np.asarray(block)
         if samples.ndim == 1:
@@ -60,10 +53,6 @@ class WavWriter:
             raise ValueError(f"block of shape {samples.shape}; expected [frames, {self.channels}]")
         pcm = samples if samples.dtype == np.int16 else quantised(samples.astype(np.float32, copy=False))
         self.frames += len(pcm)
-        if not self._roomy and self._data_bytes + 44 > MAX_RIFF_BYTES:
-            raise ValueError(
-                f"{self.frames} frames: the WAV passes 4 GiB, more than `frames_at_most` promised"
-            )
         self._file.write(np.ascontiguousarray(pcm, dtype="<i2").data)
 
     def close(self) -> None:
@@ -71,6 +60,8 @@ class WavWriter:
         if self._file.closed:
             return
         try:
+            if self._large:
+                self._move_data(_SMALL_HEADER_BYTES, len(self._header()))
             self._file.seek(0)
             self._file.write(self._header())
         finally:
@@ -88,29 +79,38 @@ class WavWriter:
     def _data_bytes(self) -> int:
         return self.frames * self.channels * _BYTES_PER_SAMPLE
 
+    @property
+    def _large(self) -> bool:
+        return self._data_bytes + _SMALL_HEADER_BYTES - 8 > MAX_RIFF_BYTES
+
     def _header(self) -> bytes:
-        room = 8 + _DS64_BYTES if self._roomy else 0
-        riff_bytes = 36 + room + self._data_bytes
-        large = riff_bytes > MAX_RIFF_BYTES
-        stride = self.channels * _BYTES_PER_SAMPLE
-        head = struct.pack(
-            "<4sI4s", b"RF64" if large else b"RIFF", MAX_RIFF_BYTES if large else riff_bytes, b"WAVE"
-        )
-        if large:
-            head += struct.pack(
-                "<4sIQQQI", b"ds64", _DS64_BYTES, riff_bytes, self._data_bytes, self.frames, 0
-            )
-        elif self._roomy:
-            head += struct.pack("<4sI28x", b"JUNK", _DS64_BYTES)
-        rate = self.sample_rate_hz
-        head += struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, self.channels, rate, rate * stride, stride, 16)
-        return head + struct.pack("<4sI", b"data", MAX_RIFF_BYTES if large else self._data_bytes)
+        rate, stride = self.sample_rate_hz, self.channels * _BYTES_PER_SAMPLE
+        bytes_per_s = min(rate * stride, 0xFFFF_FFFF)
+        fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, self.channels, rate, bytes_per_s, stride, 16)
+        if not self._large:
+            riff = struct.pack("<4sI4s", b"RIFF", _SMALL_HEADER_BYTES - 8 + self._data_bytes, b"WAVE")
+            return riff + fmt + struct.pack("<4sI", b"data", self._data_bytes)
+        riff_bytes = _SMALL_HEADER_BYTES + _DS64_BYTES + self._data_bytes
+        sizes = struct.pack("<4sIQQQI", b"ds64", _DS64_BYTES, riff_bytes, self._data_bytes, self.frames, 0)
+        riff = struct.pack("<4sI4s", b"RF64", _IN_DS64, b"WAVE")
+        return riff + sizes + fmt + struct.pack("<4sI", b"data", _IN_DS64)
+
+    def _move_data(self, old: int, new: int) -> None:
+        """Moves the samples from byte `old` to the later byte `new`, the last ones first."""
+        left = self._data_bytes
+        while left:
+            size = min(left, _MOVED_BYTES)
+            left -= size
+            self._file.seek(old + left)
+            block = self._file.read(size)
+            self._file.seek(new + left)
+            self._file.write(block)
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int) -> None:
     """Writes `samples`, float32[frames, channels] or float32[frames] in [-1, 1], as a 16-bit PCM WAV."""
     channels = 1 if samples.ndim == 1 else samples.shape[1]
-    with WavWriter(path, sample_rate_hz, channels, frames_at_most=len(samples)) as writer:
+    with WavWriter(path, sample_rate_hz, channels) as writer:
         writer.write(samples)
 
 
