@@ -1,1 +1,1 @@
-"""formats"""
+"""The only code that knows file formats: MIDI, WAV and whatever ffmpeg decodes, TFRecord."""

@@ -1,1 +1,1 @@
-"""music"""
+"""Notes, events and their vocabulary: pure, NumPy only."""

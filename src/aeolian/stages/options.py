@@ -64,7 +64,11 @@ def command(config_class: type, run: Callable[[Any], None], name: str | None = N
         params=parameters,
         callback=callback,
         help=(config_class.__doc__ or "").strip(),
-        context_settings={"show_default": True, "max_content_width": 100, "help_option_names": ["-h", "--help"]},
+        context_settings={
+            "show_default": True,
+            "max_content_width": 100,
+            "help_option_names": ["-h", "--help"],
+        },
     )
 
 

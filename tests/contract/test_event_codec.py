@@ -1,0 +1,94 @@
+"""Our tokens are note-seq's, token for token: over the samples, and over hundreds of real files where they are.
+
+note-seq is the oracle: pretty_midi's reading of the file, `apply_sustain_control_changes`,
+`quantize_note_sequence_absolute(…, 100)`, `Performance`, `PerformanceOneHotEncoding`.
+"""
+
+import logging
+import random
+import tarfile
+from pathlib import Path
+
+import note_seq
+import pytest
+from note_seq import midi_io, sequences_lib
+from note_seq.performance_encoder_decoder import PerformanceOneHotEncoding
+from note_seq.performance_lib import Performance
+
+from aeolian.errors import InputError
+from aeolian.formats.midi import read_midi
+from aeolian.music.codec import decode, encode
+
+ENCODING = PerformanceOneHotEncoding(num_velocity_bins=32, max_shift_steps=100)
+
+
+def note_seq_tokens(path: Path) -> list[int]:
+    sequence = sequences_lib.apply_sustain_control_changes(midi_io.midi_file_to_note_sequence(str(path)))
+    quantised = sequences_lib.quantize_note_sequence_absolute(sequence, 100)
+    return [
+        ENCODING.encode_event(e) for e in Performance(quantised, num_velocity_bins=32, max_shift_steps=100)
+    ]
+
+
+def check(paths: list[Path]) -> tuple[int, list[str]]:
+    """How many files gave equal tokens, and which did not."""
+    logging.disable(logging.WARNING)
+    equal, different = 0, []
+    for path in paths:
+        try:
+            expected = note_seq_tokens(path)
+        except (midi_io.MIDIConversionError, ValueError, OverflowError):
+            continue
+        if encode(read_midi(path)).tolist() == expected:
+            equal += 1
+        else:
+            different.append(path.name)
+    return equal, different
+
+
+def test_the_seven_seeds(root: Path) -> None:
+    assert check(sorted((root / "samples" / "midi").glob("*.mid"))) == (7, [])
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("archive", "count"),
+    [
+        ("midi/pop909", 150),
+        ("midi/giantmidi-eval", 15),
+        ("midi/asap", 15),
+        ("nasty/midi-jazz_soft-miditok", 110),
+    ],
+)
+def test_real_files(shared_data: Path, tmp_path: Path, archive: str, count: int) -> None:
+    with tarfile.open(shared_data / f"{archive}.tar.xz") as tar:
+        members = sorted((m for m in tar.getmembers() if m.name.endswith(".mid")), key=lambda m: m.name)
+        chosen = random.Random(7).sample(members, min(count, len(members)))
+        tar.extractall(tmp_path, members=chosen, filter="data")
+    equal, different = check(sorted(tmp_path.rglob("*.mid")))
+    assert different == []
+    assert equal >= count * 0.7
+
+
+def test_decoding_gives_note_seqs_notes(root: Path) -> None:
+    tokens = encode(read_midi(root / "samples" / "midi" / "1.mid")).tolist()
+    performance = Performance(steps_per_second=100, num_velocity_bins=32, max_shift_steps=100)
+    for token in tokens:
+        performance.append(ENCODING.decode_event(token))
+    expected = [(n.start_time, n.end_time, n.pitch, n.velocity) for n in performance.to_sequence().notes]
+    assert decode(tokens).rows() == pytest.approx(expected)
+
+
+@pytest.mark.data
+def test_broken_midi_is_refused_or_read_and_nothing_else(shared_data: Path, tmp_path: Path) -> None:
+    with tarfile.open(shared_data / "nasty" / "midi-jazz_soft-miditok.tar.xz") as tar:
+        tar.extractall(tmp_path, filter="data")
+    refused = []
+    for path in sorted(p for p in tmp_path.rglob("*") if p.is_file()):
+        try:
+            encode(read_midi(path))
+        except InputError:
+            refused.append(path.name)
+    assert "test-not-a-midi-file.mid" in refused
+    assert "test-empty-file.mid" in refused
+    assert note_seq.__version__ == "0.0.5"
