@@ -25,9 +25,7 @@ ENCODING = PerformanceOneHotEncoding(num_velocity_bins=32, max_shift_steps=100)
 def note_seq_tokens(path: Path) -> list[int]:
     sequence = sequences_lib.apply_sustain_control_changes(midi_io.midi_file_to_note_sequence(str(path)))
     quantised = sequences_lib.quantize_note_sequence_absolute(sequence, 100)
-    return [
-        ENCODING.encode_event(e) for e in Performance(quantised, num_velocity_bins=32, max_shift_steps=100)
-    ]
+    return [ENCODING.encode_event(e) for e in Performance(quantised, num_velocity_bins=32, max_shift_steps=100)]
 
 
 def check(paths: list[Path]) -> tuple[int, list[str]]:

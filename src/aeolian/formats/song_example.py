@@ -56,9 +56,7 @@ def serialise(song: SongExample) -> bytes:
         "split": _field(_BYTES_LIST, _field(1, song.split.encode())),
         "tokens": _field(_INT64_LIST, _field(1, tokens)),
     }
-    entries = (
-        _field(1, _field(1, key.encode()) + _field(2, value)) for key, value in sorted(features.items())
-    )
+    entries = (_field(1, _field(1, key.encode()) + _field(2, value)) for key, value in sorted(features.items()))
     return _field(1, b"".join(entries))
 
 
@@ -73,9 +71,7 @@ def parse(record: bytes) -> SongExample:
         name = _one(_fields(_one(_fields(features["name"]), _BYTES_LIST)), 1).decode()
         split = _one(_fields(_one(_fields(features["split"]), _BYTES_LIST)), 1).decode()
     except (KeyError, IndexError, ValueError) as error:
-        raise InputError(
-            f"a record that is no song: its tokens, name or split cannot be read ({error})."
-        ) from error
+        raise InputError(f"a record that is no song: its tokens, name or split cannot be read ({error}).") from error
     if split not in SPLITS:
         raise InputError(f"song {name!r} is in the split {split!r}; there are {', '.join(SPLITS)}.")
     if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < NUM_EVENTS:

@@ -39,9 +39,7 @@ def read_records(path: Path) -> Iterator[bytes]:
         with path.open("rb") as file:
             while head := file.read(_HEADER.size):
                 if len(head) < _HEADER.size:
-                    raise InputError(
-                        f"TFRecord cut short at byte {position + len(head):,}, within a record's header."
-                    )
+                    raise InputError(f"TFRecord cut short at byte {position + len(head):,}, within a record's header.")
                 length, crc = _HEADER.unpack(head)
                 if crc != masked_crc(head[:8]) or length > MAX_RECORD_BYTES:
                     raise InputError(

@@ -80,9 +80,7 @@ def encode(notes: Notes) -> Tokens:
     pitch = notes.pitch[index]
     tokens[ends - 1] = np.where(is_offset, NOTE_OFF.first_token, NOTE_ON.first_token) + pitch
     tokens[(ends - 2)[changes]] = VELOCITY.first_token + bins[changes] - VELOCITY.first_value
-    tokens[(ends - 2 - changes)[has_shift]] = (
-        TIME_SHIFT.first_token + rest[has_shift] - TIME_SHIFT.first_value
-    )
+    tokens[(ends - 2 - changes)[has_shift]] = TIME_SHIFT.first_token + rest[has_shift] - TIME_SHIFT.first_value
     return tokens
 
 
@@ -117,7 +115,8 @@ def decode(tokens: npt.ArrayLike) -> Notes:
     ]
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     seconds = 1.0 / STEPS_PER_SECOND
-    return Notes(table[:, 0] * seconds, table[:, 1] * seconds, table[:, 2], table[:, 3])
+    times_s = table[:, :2].astype(np.float64) * seconds
+    return Notes(times_s[:, 0], times_s[:, 1], table[:, 2], table[:, 3])
 
 
 def _check(notes: Notes) -> None:

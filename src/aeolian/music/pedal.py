@@ -26,16 +26,9 @@ class PedalEvents:
 
 def apply_sustain(parts: list[tuple[Notes, PedalEvents]]) -> list[Notes]:
     """The notes of each part, lengthened by its own pedal. Parts without a pedal event come back as they are."""
-    times = [
-        array
-        for notes, pedal in parts
-        for array in (notes.onset_s, notes.offset_s, pedal.time_s)
-        if len(array)
-    ]
+    times = [array for notes, pedal in parts for array in (notes.onset_s, notes.offset_s, pedal.time_s) if len(array)]
     last_s = max((float(array.max()) for array in times), default=0.0)
-    return [
-        _apply(notes, pedal, last_s) if len(pedal.time_s) and len(notes) else notes for notes, pedal in parts
-    ]
+    return [_apply(notes, pedal, last_s) if len(pedal.time_s) and len(notes) else notes for notes, pedal in parts]
 
 
 def _apply(notes: Notes, pedal: PedalEvents, last_s: float) -> Notes:

@@ -19,9 +19,7 @@ def input_files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     if not folder.is_dir():
-        raise UsageError(
-            f"The input folder {folder} does not exist.", remedy="Give a folder that holds the files."
-        )
+        raise UsageError(f"The input folder {folder} does not exist.", remedy="Give a folder that holds the files.")
     found = []
     for directory, names, files in os.walk(folder):
         names[:] = sorted(name for name in names if not name.startswith("."))
@@ -36,9 +34,7 @@ def input_files(folder: Path) -> list[Path]:
 def output_folder(folder: Path) -> Path:
     """`folder`, made if need be. Raises `UsageError` if a file has its name."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(
-            f"The output folder {folder} is a file.", remedy="Give another name or remove the file."
-        )
+        raise UsageError(f"The output folder {folder} is a file.", remedy="Give another name or remove the file.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

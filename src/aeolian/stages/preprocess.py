@@ -22,9 +22,7 @@ class Config:
 
     midi_dir: Path = option(positional=True, help="Folder of MIDI files.")
     output_dir: Path = option(positional=True, help="Folder for the TFRecord files.")
-    validation_percent: int = option(
-        10, minimum=0, maximum=50, help="Share of songs held out to choose a model by."
-    )
+    validation_percent: int = option(10, minimum=0, maximum=50, help="Share of songs held out to choose a model by.")
     test_percent: int = option(10, minimum=0, maximum=49, help="Share of songs held out to judge it by.")
 
 

@@ -15,7 +15,8 @@ BAR = "{desc} |{bar:32}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
 class Report(Protocol):
     """What a library function calls as it advances: `done` of `total` units, and a few words to show beside."""
 
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Tells how far the work is."""
 
 
 def silent(done: int, total: int, note: str = "") -> None:

@@ -93,9 +93,7 @@ def test_written_notes_are_read_back_here_and_by_pretty_midi(path: Path) -> None
     notes = Notes.of([(0.0, 1.25, 60, 64), (0.5, 0.75, 67, 100), (2.0, 2.0001, 21, 1)])
     write_midi(path, notes)
     assert read_midi(path).sorted().onset_s == pytest.approx([0, 0.5, 2.0], abs=1e-3)
-    read = sorted(
-        (n.start, n.end, n.pitch, n.velocity) for n in pretty_midi.PrettyMIDI(str(path)).instruments[0].notes
-    )
+    read = sorted((n.start, n.end, n.pitch, n.velocity) for n in pretty_midi.PrettyMIDI(str(path)).instruments[0].notes)
     assert read[0] == pytest.approx((0.0, 1.25, 60, 64), abs=1e-3)
     assert read[1] == pytest.approx((0.5, 0.75, 67, 100), abs=1e-3)
     assert read[2][1] - read[2][0] > 0
@@ -159,9 +157,7 @@ def test_every_prefix_of_a_file_is_read_or_refused(path: Path) -> None:
 
 
 def test_the_event_reader_knows_running_status_meta_and_sysex() -> None:
-    track = bytes(
-        [0, 0x90, 60, 64, 10, 62, 64, 0, 0xF0, 2, 1, 0xF7, 0, 0xFF, 0x51, 3, 7, 0xA1, 0x20, 5, 0x80, 60, 0]
-    )
+    track = bytes([0, 0x90, 60, 64, 10, 62, 64, 0, 0xF0, 2, 1, 0xF7, 0, 0xFF, 0x51, 3, 7, 0xA1, 0x20, 5, 0x80, 60, 0])
     midi = smf.parse(b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk" + len(track).to_bytes(4, "big") + track)
     assert midi.tracks[0].events == [(0, 0x90, 0, 60, 64), (10, 0x90, 0, 62, 64), (15, 0x80, 0, 60, 0)]
     assert midi.tracks[0].tempos == [(10, 500_000)]

@@ -36,9 +36,7 @@ def test_a_cut_file_is_named(tmp_path: Path, cut: int, reason: str) -> None:
         list(read_records(path))
 
 
-@pytest.mark.parametrize(
-    ("byte", "reason"), [(0, "checksum of the length"), (13, "checksum of the record at byte 0")]
-)
+@pytest.mark.parametrize(("byte", "reason"), [(0, "checksum of the length"), (13, "checksum of the record at byte 0")])
 def test_a_flipped_bit_is_found(tmp_path: Path, byte: int, reason: str) -> None:
     path = tmp_path / "a.tfrecord"
     write_records(path, [b"hello"])

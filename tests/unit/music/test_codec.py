@@ -73,9 +73,9 @@ def test_arrays_of_different_lengths_are_refused() -> None:
 
 
 note_rows = st.lists(
-    st.tuples(
-        st.floats(0, 30, allow_nan=False), st.floats(0.001, 9), st.integers(0, 127), st.integers(1, 127)
-    ).map(lambda row: (row[0], row[0] + row[1], row[2], row[3])),
+    st.tuples(st.floats(0, 30, allow_nan=False), st.floats(0.001, 9), st.integers(0, 127), st.integers(1, 127)).map(
+        lambda row: (row[0], row[0] + row[1], row[2], row[3])
+    ),
     max_size=40,
 )
 

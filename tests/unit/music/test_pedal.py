@@ -63,9 +63,7 @@ grid_s = st.integers(0, 12).map(lambda quarter: quarter / 4)
     ),
     st.lists(st.tuples(grid_s, st.sampled_from([0, 63, 64, 127]), st.integers(0, 1)), max_size=8),
 )
-def test_it_equals_note_seq(
-    notes: list[tuple[float, int, int, int, int]], moves: list[tuple[float, int, int]]
-) -> None:
+def test_it_equals_note_seq(notes: list[tuple[float, int, int, int, int]], moves: list[tuple[float, int, int]]) -> None:
     sequence = note_seq.NoteSequence()
     for onset_s, quarters, pitch, velocity, part in notes:
         sequence.notes.add(
