@@ -36,6 +36,11 @@ _FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 _MAX_STEM_CHARACTERS = 120
 
 
+def named_as_audio(path: str) -> bool:
+    """Whether the name promises a recording, by its extension in any case."""
+    return PurePosixPath(path).suffix.lower().lstrip(".") in AUDIO_EXTENSIONS
+
+
 def transliterate(text: str) -> str:
     """`text` in ASCII: marks dropped (é → e), special letters spelled out (ß → ss), all else removed."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))

@@ -4,8 +4,8 @@ Samples are float32 in [-1, 1] of shape [frames, channels]; a sample x is stored
 16 bits, so what was read as 16-bit PCM is written back bit for bit.
 
 The writer is our own and not libsndfile's, which must be told before the first sample whether the file will
-pass 4 GiB. Here every file begins as a canonical WAV with its header of 44 bytes, and one that has passed 4 GiB
-when it is closed becomes RF64 (EBU Tech 3306 v2, section 3.5). The bytes depend on the samples alone.
+pass 4 GiB. Here every file begins as a canonical WAV with its header of 44 bytes, and one that has passed
+4 GiB when it is closed becomes RF64 (EBU Tech 3306 v2, section 3.5). The bytes depend on the samples alone.
 """
 
 import struct

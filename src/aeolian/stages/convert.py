@@ -1,0 +1,207 @@
+"""Recordings to WAV: whatever ffmpeg decodes, as 16-bit PCM under a standard name, in constant memory.
+
+What a file is, is told by its content; a song with a wrong extension is converted, a picture is passed over.
+"""
+
+import math
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aeolian.errors import AeolianError, InputError, UsageError
+from aeolian.names import assign_stems, named_as_audio
+from aeolian.stages.folders import input_files, output_folder, whole_file
+from aeolian.stages.options import option
+from aeolian.stages.progress import progress
+from aeolian.stages.report import StageReport, in_worker
+
+if TYPE_CHECKING:
+    from pydub import AudioSegment
+
+    from aeolian.formats.audio_probe import Probe
+    from aeolian.formats.ffmpeg import Decoding
+
+BLOCK_S = 5.0
+WORKERS = 2
+FULL_SCALE = 32768
+SILENT_DBFS = -80.0
+# A file is told to be cut off if this much less is in it than it says of itself, and more than a second.
+CUT_OFF_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Config:
+    """Recordings of any kind to WAV (16-bit PCM), one file a song, under standard names."""
+
+    input: Path = option(help="Folder of recordings (or one file).")
+    output: Path = option(help="Folder for the WAV files.")
+    sample_rate: int | None = option(
+        None,
+        help="Sample rate of the WAV in Hz; the recording's own if not given.",
+        minimum=8000,
+        maximum=192000,
+    )
+    channels: int | None = option(
+        None,
+        help="1 for mono, 2 for stereo; as in the recording, at most 2, if not given.",
+        minimum=1,
+        maximum=2,
+    )
+    max_hours: float = option(
+        12.0, help="A longer recording is refused: most likely a damaged or a hostile file.", minimum=0.001
+    )
+
+
+class _Stopped(Exception):
+    """Another file's failure ended the stage."""
+
+
+class Levels:
+    """How loud a recording is, block by block: peak and RMS in dBFS (full scale = 32768), clipped samples."""
+
+    def __init__(self) -> None:
+        self._peak = 0
+        self._energy = 0.0
+        self._samples = 0
+        self._clipped = 0
+
+    def add(self, segment: "AudioSegment") -> None:
+        """Takes one block of 16-bit samples into account."""
+        samples = np.frombuffer(segment.raw_data, "<i2")
+        self._peak = max(self._peak, segment.max)
+        self._energy += float(segment.rms) ** 2 * len(samples)
+        self._samples += len(samples)
+        if segment.max >= FULL_SCALE - 1:
+            self._clipped += int(np.count_nonzero((samples == FULL_SCALE - 1) | (samples == -FULL_SCALE)))
+
+    def details(self) -> dict[str, Any]:
+        """For the report: dB below full scale, None for digital silence; silent below -80 dBFS."""
+        peak_db = _dbfs(self._peak)
+        rms_db = _dbfs(math.sqrt(self._energy / self._samples)) if self._samples else None
+        silent = peak_db is None or peak_db < SILENT_DBFS
+        return {
+            "peak_dbfs": peak_db,
+            "rms_dbfs": rms_db,
+            "clipped_samples": self._clipped,
+            "silent": silent,
+        }
+
+
+def run(config: Config) -> None:
+    """Converts every recording below `config.input`. Raises `AeolianError` if there is none that could be."""
+    output = output_folder(config.output)
+    sources = _sources(config.input, output)
+    stems = assign_stems(sources, alone=in_worker())
+    report = StageReport("convert")
+    stop = threading.Event()
+    with progress("converting") as tell, _pool(stop) as pool:
+        work: dict[str, Future[dict[str, Any]]] = {
+            name: pool.submit(_convert, path, output / f"{stems[name]}.wav", config, stop)
+            for name, path in sources.items()
+        }
+        for done, (name, future) in enumerate(work.items()):
+            tell(done, len(work), name)
+            _record(report, name, future, f"{stems[name]}.wav")
+        tell(len(work), len(work))
+    report.close(output)
+    if not report.count("ok") and not in_worker():
+        raise AeolianError(
+            f"No recording was found in {config.input}.",
+            remedy="Give a folder with MP3 or other audio files.",
+        )
+
+
+def _sources(folder: Path, output: Path) -> dict[str, Path]:
+    """The inputs by their names relative to `folder`, without what this stage wrote there before."""
+    base = folder.parent if folder.is_file() else folder
+    if base.resolve() == output.resolve():
+        raise UsageError("Input and output are the same folder.", remedy="Give another --output.")
+    files = input_files(folder)
+    return {path.relative_to(base).as_posix(): path for path in files if output not in path.parents}
+
+
+@contextmanager
+def _pool(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """Workers that stop, with what they are at, when the block ends in an error."""
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="convert")
+    try:
+        yield pool
+    except BaseException:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _record(report: StageReport, name: str, future: "Future[dict[str, Any]]", output_name: str) -> None:
+    """One entry of the report. What neither holds sound nor is named like it is skipped, not failed."""
+    try:
+        details = future.result()
+    except InputError as error:
+        if not named_as_audio(name):
+            report.skip(name, str(error))
+            return
+        with report.entry(name):
+            raise
+        return
+    with report.entry(name) as entry:
+        entry.outputs = [output_name]
+        entry.details = details
+
+
+def _convert(source: Path, target: Path, config: Config, stop: threading.Event) -> dict[str, Any]:
+    """Writes `target`, returns the details for the report. Raises `InputError` if nothing can be decoded."""
+    from aeolian.formats.audio_probe import probe
+    from aeolian.formats.ffmpeg import decode
+    from aeolian.formats.wav import WavWriter
+
+    levels = Levels()
+    with decode(source, sample_rate_hz=config.sample_rate, channels=config.channels) as decoding:
+        most_frames = config.max_hours * 3600 * decoding.sample_rate_hz
+        with (
+            whole_file(target) as partial,
+            WavWriter(partial, decoding.sample_rate_hz, decoding.channels) as writer,
+        ):
+            for segment in decoding.blocks(BLOCK_S):
+                if stop.is_set():
+                    raise _Stopped
+                if decoding.frames > most_frames:
+                    raise InputError(
+                        f"is longer than {config.max_hours:g} hours",
+                        remedy="Raise --max_hours if it really is a recording of that length.",
+                    )
+                levels.add(segment)
+                writer.write(np.frombuffer(segment.raw_data, "<i2").reshape(-1, decoding.channels))
+    return _details(probe(source), decoding, levels)
+
+
+def _details(probe: "Probe", decoding: "Decoding", levels: Levels) -> dict[str, Any]:
+    duration_s = decoding.frames / decoding.sample_rate_hz
+    notes = [f"decoder: {complaint}" for complaint in decoding.complaints]
+    if probe.duration_s and probe.duration_s - duration_s > max(1.0, CUT_OFF_SHARE * probe.duration_s):
+        notes.append(f"cut off: {duration_s:.1f} s of the {probe.duration_s:.1f} s that its header names")
+    return {
+        "duration_s": round(duration_s, 3),
+        "sample_rate_hz": decoding.sample_rate_hz,
+        "channels": decoding.channels,
+        "source": {
+            "container": probe.container,
+            "codec": probe.codec,
+            "sample_rate_hz": probe.sample_rate_hz,
+            "layout": probe.layout,
+        },
+        "tags": probe.tags,
+        "levels": levels.details(),
+        "notes": notes,
+    }
+
+
+def _dbfs(amplitude: float) -> float | None:
+    """20 log10 of an amplitude over full scale; None for 0."""
+    return round(20 * math.log10(amplitude / FULL_SCALE), 2) if amplitude else None
