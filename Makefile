@@ -1,0 +1,53 @@
+# Aeolian. `make help` lists what there is; `make demo` and `make test` are all that a new machine needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+UV := $(BIN)/uv
+IMAGES := $(basename $(notdir $(wildcard dockerfiles/*.Dockerfile)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench lock samples clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## .venv with the pinned packages (the others call it)
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "error: Aeolian is pinned to Python 3.11; this is " + sys.version.split()[0] + ". Run: make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements/dev.txt)"
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -r requirements/dev.txt \
+		|| $(BIN)/python -m pip install --quiet --no-deps -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## recordings -> model -> new music, on this machine, in a few minutes
+	@$(BIN)/python scripts/demo.py
+
+test: setup ## every test; those that need what is not here say so and are skipped
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## speed, as ratios to limits and peers measured in the same run
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: setup ## requirements/*.txt from requirements/*.in: plain pins, one version of each package everywhere
+	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
+		--override requirements/overrides.txt requirements/dev.in -o requirements/dev.txt
+	for image in $(IMAGES); do \
+		extra=requirements/$$image.overrides.txt; \
+		$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate -c requirements/dev.txt \
+			--override requirements/overrides.txt $$(test -f $$extra && echo --override $$extra) \
+			requirements/$$image.in -o requirements/$$image.txt || exit 1; \
+	done
+
+samples: setup ## composes samples/ anew (the same bytes each time)
+	$(BIN)/python scripts/compose_samples.py
+
+clean: ## removes the environment, the demo's output and the engine's state
+	rm -rf .venv .aeolian demo-output
