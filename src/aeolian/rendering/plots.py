@@ -77,9 +77,7 @@ def _mark_best(axes: Axes, curve: Curve, colour: str) -> None:
     if not curve:
         return
     epoch, value = min(curve, key=lambda pair: (pair[1], pair[0]))
-    axes.plot(
-        [epoch], [value], "o", markersize=11, markerfacecolor="none", markeredgecolor=colour, clip_on=False
-    )
+    axes.plot([epoch], [value], "o", markersize=11, markerfacecolor="none", markeredgecolor=colour, clip_on=False)
     axes.axvline(epoch, color=colour, linewidth=0.8, linestyle=(0, (2, 4)), alpha=0.6)
     label = f"best {value:.3f}, epoch {epoch:g}"
     axes.text(1.0, 1.02, label, color=colour, fontsize=9.5, transform=axes.transAxes, ha="right", va="bottom")
@@ -89,15 +87,11 @@ def _name_ends(axes: Axes, curves: list[tuple[Curve, str, str]]) -> None:
     """Writes each curve's name and last value at its end, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     named = sorted(
-        ((curve[-1][1] - low) / (high - low), curve[-1][1], name, colour)
-        for curve, name, colour in curves
-        if curve
+        ((curve[-1][1] - low) / (high - low), curve[-1][1], name, colour) for curve, name, colour in curves if curve
     )
     floor = -1.0
     for height, value, name, colour in named:
         height = max(height, floor)
         floor = height + 2 * LABEL_GAP
         axes.text(1.02, height, name, color=colour, fontsize=10, transform=axes.transAxes, va="bottom")
-        axes.text(
-            1.02, height, f"{value:.3f}", color=theme.TEXT, fontsize=10, transform=axes.transAxes, va="top"
-        )
+        axes.text(1.02, height, f"{value:.3f}", color=theme.TEXT, fontsize=10, transform=axes.transAxes, va="top")

@@ -38,7 +38,7 @@ _OFF, _ON = 0, 1
 
 
 def default_soundfont() -> Path:
-    """The soundfont in the wheel of pretty_midi, which is not imported for it. Raises AeolianError if absent."""
+    """The soundfont in pretty_midi's wheel, found without importing it. Raises AeolianError if absent."""
     package = importlib.util.find_spec(_SOUNDFONT_PACKAGE)
     for folder in (package.submodule_search_locations or []) if package else []:
         path = Path(folder, _SOUNDFONT_NAME)
@@ -93,9 +93,7 @@ def blocks(
         limits = f"{MIN_SAMPLE_RATE_HZ}…{MAX_SAMPLE_RATE_HZ}"
         raise UsageError(f"A sample rate of {sample_rate_hz} Hz is not possible; {limits} are.")
     if notes.end_s > MAX_DURATION_S:
-        raise InputError(
-            f"goes on for {notes.end_s / 3600:,.0f} hours; {MAX_DURATION_S / 3600:.0f} are possible."
-        )
+        raise InputError(f"goes on for {notes.end_s / 3600:,.0f} hours; {MAX_DURATION_S / 3600:.0f} are possible.")
     path = soundfont or default_soundfont()
     frames = total_frames(notes, sample_rate_hz=sample_rate_hz, tail_s=tail_s)
     tell = report or (lambda done, total, note: None)
@@ -165,9 +163,7 @@ def _synth(soundfont: Path, program: int, sample_rate_hz: int) -> tinysoundfont.
         loaded = synth.sfload(_soundfont_bytes(soundfont), max_voices=_MAX_VOICES)
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a soundfont"
-        raise UsageError(
-            f"The soundfont {soundfont} cannot be read: {reason}.", remedy="Give an .sf2 file."
-        ) from error
+        raise UsageError(f"The soundfont {soundfont} cannot be read: {reason}.", remedy="Give an .sf2 file.") from error
     try:
         synth.program_select(_CHANNEL, loaded, 0, program)
     except RuntimeError as error:

@@ -1,0 +1,100 @@
+"""MIDI to sound and picture: what the model wrote, to be heard and seen.
+
+Each `.mid` below the input becomes `<stem>.wav` and, unless told otherwise, `<stem>.png`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aeolian.errors import InputError, UsageError
+from aeolian.names import assign_stems
+from aeolian.stages.folders import input_files, output_folder, whole_file
+from aeolian.stages.options import option
+from aeolian.stages.progress import progress
+from aeolian.stages.report import Entry, StageReport, in_worker
+
+STAGE = "render"
+EXTENSIONS = frozenset({".mid", ".midi"})
+_PERCENT = 100
+
+
+@dataclass(frozen=True)
+class Config:
+    """MIDI to WAV, played with a soundfont, and to a piano roll (PNG)."""
+
+    input: Path = option(flag="--input", help="A MIDI file, or a folder of them.")
+    output: Path = option(flag="--output", help="Folder for the WAV files and pictures.")
+    sample_rate: int = option(44_100, help="Samples a second of the WAV.", minimum=8_000, maximum=192_000)
+    soundfont: Path | None = option(None, help="An .sf2 file [default: TimGM6mb of the pretty_midi package].")
+    program: int = option(
+        0, help="The soundfont's instrument, counted from 0; 0 is a grand piano.", minimum=0, maximum=127
+    )
+    picture: bool = option(True, help="Draw a piano roll beside each WAV.")
+
+
+def run(config: Config) -> None:
+    """Renders every MIDI file; one that cannot be used is named in the report, and the others go on.
+
+    Raises UsageError when there is no input folder, no MIDI file in it, or no such soundfont or program.
+    """
+    found = input_files(config.input)
+    folder = config.input if config.input.is_dir() else config.input.parent
+    names = [path.relative_to(folder).as_posix() for path in found]
+    songs = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
+    if not songs and not in_worker():
+        raise UsageError(f"No MIDI file (.mid, .midi) in {config.input}.", remedy="Name a folder that holds some.")
+    output = output_folder(config.output)
+    summary = StageReport(STAGE)
+    for name in sorted(set(names) - set(songs)):
+        summary.skip(name, "not a MIDI file by its name")
+
+    stems = assign_stems(songs, alone=in_worker())
+    with progress("rendering") as report:
+        for i, name in enumerate(songs):
+
+            def advance(done: int, total: int, note: str = "", *, before: int = i, name: str = name) -> None:
+                part = _PERCENT * done // max(total, 1)
+                report(before * _PERCENT + part, len(songs) * _PERCENT, f"{name} {note}".strip())
+
+            with summary.entry(name) as entry:
+                _render(config, folder / name, output / stems[name], entry, advance)
+            advance(1, 1)
+    summary.close(output)
+
+
+def _render(config: Config, source: Path, target: Path, entry: Entry, report: Callable[[int, int, str], None]) -> None:
+    """One MIDI file: `target` with `.wav` and `.png` added to its name, both whole or neither."""
+    from aeolian.formats.midi import read_midi
+    from aeolian.formats.wav import WavWriter
+    from aeolian.rendering import piano_roll, synthesis
+
+    notes = read_midi(source)
+    if not len(notes):
+        raise InputError("has no notes, so there is nothing to play.")
+    wav, picture = _named(target, ".wav"), _named(target, ".png")
+    frames = synthesis.total_frames(notes, sample_rate_hz=config.sample_rate)
+    pieces = synthesis.blocks(
+        notes,
+        sample_rate_hz=config.sample_rate,
+        soundfont=config.soundfont,
+        program=config.program,
+        report=report,
+    )
+    with whole_file(wav) as partial:
+        with WavWriter(partial, config.sample_rate, 2) as writer:
+            for block in pieces:
+                writer.write(block)
+        if config.picture:
+            with whole_file(picture) as partial_picture:
+                piano_roll.draw(partial_picture, notes, title=source.stem)
+    entry.outputs = [wav.name] + ([picture.name] if config.picture else [])
+    entry.details = {
+        "notes": len(notes),
+        "duration_s": round(frames / config.sample_rate, 3),
+        "sample_rate_hz": config.sample_rate,
+    }
+
+
+def _named(target: Path, suffix: str) -> Path:
+    return target.with_name(target.name + suffix)
