@@ -1,0 +1,132 @@
+"""The demo: eight recordings become a model and new music; a ninth is added, and everything follows by itself.
+
+It types the same `aeolian` commands that a user would, and prints each. What stands already is used again, so a
+second run has little to do. `make clean` forgets everything.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+AEOLIAN = Path(sys.executable).parent / "aeolian"
+OUTPUT = Path("demo-output")
+LATER = Path("samples/audio/later")
+# A model that two cores train in half a minute; the spec itself asks for the full size and a GPU.
+SMALL_MODEL = {
+    "--epochs": 12,
+    "--batch_size": 8,
+    "--max_seq": 256,
+    "--num_layers": 3,
+    "--d_model": 128,
+}
+LENGTH = 512
+PIPELINES = [
+    "audio-processed-wav",
+    "midi",
+    "transformer-preprocess",
+    "music-transformer",
+    "generated-music",
+    "rendered-music",
+]
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    started_s = time.monotonic()
+    try:
+        play()
+    except subprocess.CalledProcessError as failed:
+        console.print(f"[red]`aeolian {' '.join(failed.cmd[1:3])} …` ended with exit code {failed.returncode}.[/]")
+        sys.exit(failed.returncode)
+    except KeyboardInterrupt:
+        console.print("interrupted; `make demo` goes on where it stopped")
+        sys.exit(130)
+    console.print(f"\nAll of it took {time.monotonic() - started_s:.0f} s.")
+
+
+def play() -> None:
+    say("1. The six pipelines of pipelines/, with a model small enough for this machine")
+    arguments = [f"music-transformer:{flag}={value}" for flag, value in SMALL_MODEL.items()]
+    arguments.append(f"generated-music:--length={LENGTH}")
+    aeolian("up", "pipelines/", *(word for a in arguments for word in ("--arg", a)), "--no-run")
+
+    say("2. Seven seeds, and eight recordings: everything else follows from them")
+    aeolian("put", "file", "seeds@master", "-r", "-f", "samples/midi/", "--no-run")
+    songs = [word for song in sorted(Path("samples/audio").glob("*.mp3")) for word in ("-f", str(song))]
+    aeolian("put", "file", "audio-unprocessed@master", *songs)
+    show_work("What that took")
+
+    say("3. One more recording: only it is processed, then the model is trained anew and makes new music")
+    later = sorted(LATER.glob("*.mp3"))
+    aeolian("put", "file", "audio-unprocessed@master", *(word for song in later for word in ("-f", str(song))))
+    show_work("What the new recording took")
+
+    say("4. What came out")
+    collect()
+
+
+def say(text: str) -> None:
+    console.print(f"\n[bold cyan]{text}[/]")
+
+
+def aeolian(*words: str) -> None:
+    shown = " ".join(f"'{word}'" if " " in word else word for word in words)
+    console.print(f"[dim]$ aeolian {shown}[/]")
+    sys.stdout.flush()
+    subprocess.run([AEOLIAN, *words], cwd=ROOT, check=True)
+
+
+def ask(*words: str) -> Any:
+    done = subprocess.run([AEOLIAN, *words, "-o", "json"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def show_work(title: str) -> None:
+    """How many datums the newest job of each pipeline processed, and how many it found done."""
+    newest: dict[str, Any] = {}
+    for job in ask("list", "job"):
+        newest.setdefault(job["pipeline"], job)
+    table = Table("pipeline", "processed", "unchanged", "failed", "seconds", title=title, title_justify="left")
+    for pipeline in PIPELINES:
+        job = newest[pipeline]
+        table.add_row(
+            pipeline,
+            *(str(job[count]) for count in ("processed", "skipped", "failed")),
+            f"{job['seconds']:.1f}",
+        )
+    console.print(table)
+
+
+def collect() -> None:
+    """Copies the newest music and model out of the store and lists them."""
+    for repo in ("midi", "generated-music", "rendered-music", "music-transformer"):
+        shutil.rmtree(ROOT / OUTPUT / repo, ignore_errors=True)
+        aeolian("get", "file", f"{repo}@master:/", "-r", "-o", str(OUTPUT / repo))
+    table = Table("seed", "new music (MIDI)", "sound (WAV)", "picture", title_justify="left")
+    for midi in sorted((ROOT / OUTPUT / "generated-music").glob("*.mid")):
+        rendered = OUTPUT / "rendered-music"
+        table.add_row(
+            f"samples/midi/{midi.name}",
+            str(OUTPUT / "generated-music" / midi.name),
+            str(rendered / f"{midi.stem}.wav"),
+            str(rendered / f"{midi.stem}.png"),
+        )
+    console.print(table)
+    model = OUTPUT / "music-transformer"
+    metrics = json.loads((ROOT / model / "metrics.json").read_text())
+    console.print(f"model       {model}/  ({metrics['parameters']:,} parameters; README.md in it is its card)")
+    console.print(f"loss curve  {model / 'loss.png'}")
+    console.print(f"your songs  [dim]$ {AEOLIAN.relative_to(ROOT)} put file audio-unprocessed@master -r -f my-songs/[/]")
+
+
+if __name__ == "__main__":
+    main()
