@@ -105,16 +105,15 @@ _REMEDIES = {
 
 def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> click.Parameter:
     meta = field.metadata
-    required = field.default is REQUIRED
-    default = None if required else field.default
-    kind = _click_type(hint, meta)
+    # click 8.5 takes an explicit `default=None` for a default, so a required parameter gets none at all.
+    presence: dict[str, Any] = {"required": True} if field.default is REQUIRED else {"default": field.default}
     if meta["positional"]:
-        return click.Argument([field.name], type=kind, required=required, default=default)
+        return click.Argument([field.name], type=_click_type(hint, meta), **presence)
     flag = meta["flag"] or f"--{field.name}"
     if hint is bool:
         negative = flag.replace("--", "--no_" if "_" in flag else "--no-", 1)
-        return click.Option([f"{flag}/{negative}", field.name], default=default, help=meta["help"])
-    return click.Option([flag, field.name], type=kind, required=required, default=default, help=meta["help"])
+        return click.Option([f"{flag}/{negative}", field.name], help=meta["help"], **presence)
+    return click.Option([flag, field.name], type=_click_type(hint, meta), help=meta["help"], **presence)
 
 
 def _click_type(hint: Any, meta: Any) -> click.ParamType:
