@@ -116,7 +116,7 @@ def _parameter(field: "dataclasses.Field[Any]", hint: Any) -> click.Parameter:
     return click.Option([flag, field.name], type=_click_type(hint, meta), help=meta["help"], **presence)
 
 
-def _click_type(hint: Any, meta: Any) -> click.ParamType:
+def _click_type(hint: Any, meta: Any) -> "click.ParamType[Any]":
     if isinstance(hint, types.UnionType):
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
     if meta["choices"]:
