@@ -5,11 +5,12 @@ outside ASCII are transliterated, and characters that Pachyderm refuses become `
 printable ASCII, the glob characters `*?[]{}!()@+^`, and the path components `.` and `..`
 (Pachyderm 2.12, `src/internal/errutil` and `src/server/pfs/server`; see `docs/engine.md`).
 
-Pure: strings in, strings out.
+Pure: strings in, strings out. `python3 -m aeolian.names` is the same for shell scripts: see `main`.
 """
 
 import hashlib
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -26,11 +27,26 @@ _LETTERS = str.maketrans(
     }
 )  # fmt: skip
 
+# Cyrillic after BGN/PCGN and Greek after ELOT 743, without marks: enough to recognise a title by.
+_ALPHABETS = (
+    (
+        "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґўјљњћџѓќѕђ",
+        "a b v g d e yo zh z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya i yi ye g w j lj nj c dz g k dz dj",
+    ),
+    ("αβγδεζηθικλμνξοπρσςτυφχψω", "a v g d e z i th i k l m n x o p r s s t y f ch ps o"),
+)
+for _letters, _latins in _ALPHABETS:
+    for _letter, _latin in zip(_letters, _latins.split(" "), strict=True):
+        _LETTERS |= {ord(_letter.upper()): _latin.capitalize(), ord(_letter): _latin}
+# Syllables whose Unicode names end in their sound: HIRAGANA LETTER KA, HANGUL SYLLABLE GA.
+_SYLLABLE = re.compile(r"(?:HIRAGANA|KATAKANA) LETTER (?:SMALL )?([A-Z]+)|HANGUL SYLLABLE ([A-Z]+)")
+
 # What convert takes for audio by its name; a file with another name is tried too, by its content.
-AUDIO_EXTENSIONS = frozenset(
-    "mp3 mp2 mp1 m4a m4b mp4 aac flac ogg oga opus spx wav wave aif aiff aifc afc wma asf webm mka mkv mov ape wv tta ac3 amr au caf"
-    .split()
-)  # fmt: skip
+AUDIO_EXTENSIONS = frozenset({
+    "mp3", "mp2", "mp1", "m4a", "m4b", "mp4", "aac", "flac", "ogg", "oga", "opus",
+    "spx", "wav", "wave", "aif", "aiff", "aifc", "afc", "wma", "asf", "webm", "mka",
+    "mkv", "mov", "ape", "wv", "tta", "ac3", "amr", "au", "caf",
+})  # fmt: skip
 _PLAIN_EXTENSION = "mp3"
 _FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 _MAX_STEM_CHARACTERS = 120
@@ -42,9 +58,23 @@ def named_as_audio(path: str) -> bool:
 
 
 def transliterate(text: str) -> str:
-    """`text` in ASCII: marks dropped (é → e), special letters spelled out (ß → ss), all else removed."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    """`text` in ASCII: marks dropped (é → e), special letters and other alphabets spelled out (ß → ss, Ж → Zh).
+
+    Cyrillic, Greek, kana and hangul are spelled letter by letter; what has no letters, like kanji, is removed.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    spelled = "".join(c if c.isascii() else _spelled(c) for c in composed)
+    decomposed = unicodedata.normalize("NFKD", spelled)
     return "".join(c for c in decomposed if c.isascii() and c.isprintable())
+
+
+def _spelled(character: str) -> str:
+    if ord(character) in _LETTERS:
+        return _LETTERS[ord(character)]
+    if syllable := _SYLLABLE.fullmatch(unicodedata.name(character, "")):
+        return (syllable[1] or syllable[2]).lower()
+    base = unicodedata.normalize("NFKD", character)[0]
+    return _LETTERS.get(ord(base), character)
 
 
 def refusal(path: str) -> str | None:
@@ -86,8 +116,8 @@ def _ascii_stem(text: str) -> str:
     return re.sub(r"-{2,}", "-", text).strip("- ") or "untitled"
 
 
-def _fingerprint(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+def _fingerprint(name: str, digits: int = 6) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:digits]
 
 
 def standard_stem(path: str) -> str:
@@ -102,14 +132,19 @@ def standard_stem(path: str) -> str:
     return text[:_MAX_STEM_CHARACTERS].rstrip("-.") or "untitled"
 
 
-def injective_stem(path: str) -> str:
+def injective_stem(path: str, *, plain_extension: str = "") -> str:
     """A standard name that no other file's can equal, found without looking at the others.
 
     A worker that sees one song of many needs it: outputs of all songs meet in one folder. `song.mp3` is plain
     `song`; `song.flac` is `song-flac`; a name that lost something on the way (capitals, spaces, letters)
     carries six digits of its SHA-256: `My Song.mp3` → `mysong-d9f1c4`.
+
+    With `plain_extension`, files so named come from an earlier stage and have standard names that differ:
+    they keep them (`song-flac.wav` → `song-flac`), and every other file carries its six digits.
     """
     stem, extension = standard_stem(path), PurePosixPath(path).suffix.lstrip(".")
+    if plain_extension:
+        return stem if path == f"{stem}.{plain_extension}" else f"{stem}-{_fingerprint(path)}"
     tail = stem.rpartition("-")[2]
     ambiguous = tail in AUDIO_EXTENSIONS or _FINGERPRINT.search(stem)
     if not ambiguous and path == f"{stem}.{_PLAIN_EXTENSION}":
@@ -119,16 +154,48 @@ def injective_stem(path: str) -> str:
     return f"{stem}-{_fingerprint(path)}"
 
 
-def assign_stems(paths: Iterable[str], *, alone: bool = False) -> dict[str, str]:
+def assign_stems(paths: Iterable[str], *, alone: bool = False, plain_extension: str = "") -> dict[str, str]:
     """One distinct standard name for each path.
 
     A name that only one path claims is plain; where several claim it, each gets its `injective_stem`.
     With `alone`, the paths are part of a larger set that cannot be seen, so every name is injective.
     """
     paths = sorted(set(paths))
+    injective = {path: injective_stem(path, plain_extension=plain_extension) for path in paths}
     if alone:
-        return {path: injective_stem(path) for path in paths}
+        return injective
     claims = Counter(standard_stem(path) for path in paths)
-    chosen = {p: standard_stem(p) if claims[standard_stem(p)] == 1 else injective_stem(p) for p in paths}
-    taken = Counter(chosen.values())
-    return {p: stem if taken[stem] == 1 else f"{standard_stem(p)}-{_fingerprint(p)}" for p, stem in chosen.items()}
+    return _distinct({p: standard_stem(p) if claims[standard_stem(p)] == 1 else injective[p] for p in paths}, "")
+
+
+def assign_file_names(paths: Iterable[str]) -> dict[str, str]:
+    """One distinct standard file name for each path, extension kept: `Sub/My Söng.MP3` → `sub-mysong.mp3`."""
+    names = {}
+    for path in sorted(set(paths)):
+        extension = re.sub(r"[^a-z0-9]", "", transliterate(PurePosixPath(path).suffix.lower()))
+        names[path] = f"{standard_stem(path)}.{extension}" if extension else standard_stem(path)
+    return _distinct(names, ".")
+
+
+def _distinct(names: dict[str, str], before_extension: str) -> dict[str, str]:
+    """`names` (of paths) with digits of the path's SHA-256 added wherever two were equal, until none are."""
+    digits = 6
+    while len(set(names.values())) < len(names):
+        taken = Counter(names.values())
+        for path, name in names.items():
+            if taken[name] > 1:
+                _, dot, extension = name.rpartition(before_extension) if before_extension else ("", "", "")
+                names[path] = f"{standard_stem(path)}-{_fingerprint(path, digits)}{dot}{extension if dot else ''}"
+        digits += 2
+    return names
+
+
+def main() -> None:
+    """Reads NUL-separated paths; for those named as recordings writes path, NUL, standard file name, NUL."""
+    paths = [path.decode("utf-8", "surrogateescape") for path in sys.stdin.buffer.read().split(b"\0") if path]
+    for path, name in assign_file_names(filter(named_as_audio, paths)).items():
+        sys.stdout.buffer.write(f"{path}\0{name}\0".encode("utf-8", "surrogateescape"))
+
+
+if __name__ == "__main__":
+    main()

@@ -125,8 +125,8 @@ class WavReader:
     """Reads a recording block by block, in constant memory: WAV, and FLAC, OGG, MP3, AIFF, … as libsndfile
     does.
 
-    A context manager. `frames` is what the header says, which for a damaged file may be more than there is.
-    Raises `InputError` for a file that libsndfile cannot read.
+    A context manager. `frames` is what the header says, which for a damaged file may be more than there is;
+    `read_frames` is how many have been read. Raises `InputError` for a file that libsndfile cannot read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,6 +138,7 @@ class WavReader:
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
         self.format: str = self._file.format
+        self.read_frames = 0
         self.complaint = ""
 
     def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:
@@ -146,18 +147,17 @@ class WavReader:
         A file that is damaged further on ends there, and `complaint` says why. Raises `InputError` if nothing
         could be read before the damage.
         """
-        position = 0
         while True:
             try:
                 block: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
             except soundfile.SoundFileError as error:
-                if position:
+                if self.read_frames:
                     self.complaint = _reason(error)
                     return
                 raise InputError(f"is damaged: {_reason(error)}") from error
             if not len(block):
                 return
-            position += len(block)
+            self.read_frames += len(block)
             yield block
 
     def close(self) -> None:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aeolian.errors import AeolianError, InputError, UsageError
-from aeolian.names import assign_stems, named_as_audio
-from aeolian.stages.folders import input_files, output_folder, whole_file
+from aeolian.errors import InputError
+from aeolian.names import assign_stems
+from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
+from aeolian.stages.recordings import close, record, sources
 from aeolian.stages.report import StageReport, in_worker
 
 if TYPE_CHECKING:
@@ -96,34 +97,20 @@ class Levels:
 def run(config: Config) -> None:
     """Converts every recording below `config.input`. Raises `AeolianError` if there is none that could be."""
     output = output_folder(config.output)
-    sources = _sources(config.input, output)
-    stems = assign_stems(sources, alone=in_worker())
+    found = sources(config.input, output)
+    stems = assign_stems(found, alone=in_worker())
     report = StageReport("convert")
     stop = threading.Event()
     with progress("converting") as tell, _pool(stop) as pool:
         work: dict[str, Future[dict[str, Any]]] = {
             name: pool.submit(_convert, path, output / f"{stems[name]}.wav", config, stop)
-            for name, path in sources.items()
+            for name, path in found.items()
         }
         for done, (name, future) in enumerate(work.items()):
             tell(done, len(work), name)
-            _record(report, name, future, f"{stems[name]}.wav")
+            record(report, name, f"{stems[name]}.wav", future.result)
         tell(len(work), len(work))
-    report.close(output)
-    if not report.count("ok") and not in_worker():
-        raise AeolianError(
-            f"No recording was found in {config.input}.",
-            remedy="Give a folder with MP3 or other audio files.",
-        )
-
-
-def _sources(folder: Path, output: Path) -> dict[str, Path]:
-    """The inputs by their names relative to `folder`, without what this stage wrote there before."""
-    base = folder.parent if folder.is_file() else folder
-    if base.resolve() == output.resolve():
-        raise UsageError("Input and output are the same folder.", remedy="Give another --output.")
-    files = input_files(folder)
-    return {path.relative_to(base).as_posix(): path for path in files if output not in path.parents}
+    close(report, config.input, output)
 
 
 @contextmanager
@@ -137,22 +124,6 @@ def _pool(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
-
-
-def _record(report: StageReport, name: str, future: "Future[dict[str, Any]]", output_name: str) -> None:
-    """One entry of the report. What neither holds sound nor is named like it is skipped, not failed."""
-    try:
-        details = future.result()
-    except InputError as error:
-        if not named_as_audio(name):
-            report.skip(name, str(error))
-            return
-        with report.entry(name):
-            raise
-        return
-    with report.entry(name) as entry:
-        entry.outputs = [output_name]
-        entry.details = details
 
 
 def _convert(source: Path, target: Path, config: Config, stop: threading.Event) -> dict[str, Any]:
@@ -183,9 +154,9 @@ def _convert(source: Path, target: Path, config: Config, stop: threading.Event) 
 
 def _details(probe: "Probe", decoding: "Decoding", levels: Levels) -> dict[str, Any]:
     duration_s = decoding.frames / decoding.sample_rate_hz
-    notes = [f"decoder: {complaint}" for complaint in decoding.complaints]
+    remarks = [f"decoder: {complaint}" for complaint in decoding.complaints]
     if probe.duration_s and probe.duration_s - duration_s > max(1.0, CUT_OFF_SHARE * probe.duration_s):
-        notes.append(f"cut off: {duration_s:.1f} s of the {probe.duration_s:.1f} s that its header names")
+        remarks.append(f"cut off: {duration_s:.1f} s of the {probe.duration_s:.1f} s that its header names")
     return {
         "duration_s": round(duration_s, 3),
         "sample_rate_hz": decoding.sample_rate_hz,
@@ -198,7 +169,7 @@ def _details(probe: "Probe", decoding: "Decoding", levels: Levels) -> dict[str, 
         },
         "tags": probe.tags,
         "levels": levels.details(),
-        "notes": notes,
+        "remarks": remarks,
     }
 
 
