@@ -1,0 +1,205 @@
+"""Commits: whole or not at all, each with the jobs that follow from it under one id."""
+
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aeolian.engine.addresses import Address
+from aeolian.engine.repos import branch_id, repo_id, suggest
+from aeolian.engine.store import Store
+from aeolian.engine.trees import EMPTY, Entry
+from aeolian.engine.triggers import trigger
+from aeolian.errors import UsageError
+
+_ID = re.compile(r"[0-9a-f]{8,32}")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One state of one branch. state: open, finished, failed; origin: user, auto. Times in seconds since 1970."""
+
+    repo: str
+    branch: str
+    id: str
+    seq: int
+    state: str
+    origin: str
+    tree: str
+    description: str
+    created: float
+    finished: float | None
+
+
+_SELECT = (
+    "SELECT p.name AS repo, b.name AS branch, s.id, r.seq, r.state, r.origin, r.tree, r.description, r.created, r.finished"
+    " FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id JOIN commit_set s ON s.seq = r.seq"
+)
+
+
+def new_set(store: Store) -> int:
+    """A new global commit id, not yet used; returns its place in history."""
+    return store.db.run("INSERT INTO commit_set (id, created) VALUES (?, ?)", uuid.uuid4().hex, time.time())
+
+
+def commit_files(
+    store: Store, repo: str, branch: str, changes: Mapping[str, Entry | None], description: str = "", *, clear: bool = False
+) -> Commit:
+    """Puts files in (or takes them out, where None) in one commit, and plans the jobs that follow.
+
+    On a branch with an open commit they go into that one, and nothing follows until it is finished. With
+    `clear` the commit holds nothing of the one before. Raises `UsageError` for an output repo, and where a file
+    would stand where a folder is.
+    """
+    with store.db.transaction():
+        _refuse_output(store, repo)
+        row = branch_id(store, repo, branch, create=True)
+        assert row is not None
+        open_one = store.db.one("SELECT seq, tree FROM revision WHERE branch_id = ? AND state = 'open'", row)
+        base = open_one["tree"] if open_one else head_tree(store, row)
+        tree = store.trees.edit(EMPTY if clear else base, changes)
+        _refuse_clashes(store, tree, changes)
+        if open_one:
+            store.db.run("UPDATE revision SET tree = ? WHERE branch_id = ? AND seq = ?", tree, row, open_one["seq"])
+            return _commit(store, row, open_one["seq"])
+        seq = new_set(store)
+        _insert(store, row, seq, "finished", tree, description)
+        trigger(store, seq, [(repo, branch)])
+        return _commit(store, row, seq)
+
+
+def start_commit(store: Store, repo: str, branch: str, description: str = "") -> Commit:
+    """Opens a commit on a branch. Raises `UsageError` if one is open."""
+    with store.db.transaction():
+        _refuse_output(store, repo)
+        row = branch_id(store, repo, branch, create=True)
+        assert row is not None
+        if store.db.one("SELECT 1 FROM revision WHERE branch_id = ? AND state = 'open'", row):
+            raise UsageError(f"{repo}@{branch} has an open commit.", remedy=f"Finish it: aeolian finish commit {repo}@{branch}")
+        seq = new_set(store)
+        _insert(store, row, seq, "open", head_tree(store, row), description)
+        return _commit(store, row, seq)
+
+
+def finish_commit(store: Store, repo: str, branch: str, description: str = "") -> Commit:
+    """Closes the open commit of a branch, and plans the jobs that follow. Raises `UsageError` if none is open."""
+    with store.db.transaction():
+        row = branch_id(store, repo, branch)
+        found = store.db.one("SELECT seq, description FROM revision WHERE branch_id = ? AND state = 'open'", row)
+        if row is None or found is None:
+            raise UsageError(f"{repo}@{branch} has no open commit.", remedy=f"Start one: aeolian start commit {repo}@{branch}")
+        store.db.run(
+            "UPDATE revision SET state = 'finished', finished = ?, description = ? WHERE branch_id = ? AND seq = ?",
+            time.time(),
+            description or found["description"],
+            row,
+            found["seq"],
+        )
+        trigger(store, found["seq"], [(repo, branch)])
+        return _commit(store, row, found["seq"])
+
+
+def head_tree(store: Store, branch: int) -> str:
+    """The tree of a branch's last finished commit."""
+    row = store.db.one("SELECT tree FROM revision WHERE branch_id = ? AND state = 'finished' ORDER BY seq DESC LIMIT 1", branch)
+    return str(row["tree"]) if row else EMPTY
+
+
+def resolve(store: Store, address: Address) -> Commit:
+    """The commit that `repo@reference` names: a branch's last finished one, a commit by (the start of) its id, `^` back.
+
+    Raises `UsageError` if there is none.
+    """
+    owner = repo_id(store, address.repo)
+    name = address.reference.rstrip("^")
+    back = len(address.reference) - len(name)
+    row = store.db.one(
+        f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.state = 'finished' ORDER BY r.seq DESC LIMIT 1 OFFSET ?", owner, name, back
+    )
+    if row is None and _ID.fullmatch(name):
+        row = store.db.one(f"{_SELECT} WHERE b.repo_id = ? AND s.id LIKE ? ORDER BY r.seq DESC LIMIT 1", owner, f"{name}%")
+        if row is not None and back:
+            row = store.db.one(
+                f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.seq < ? AND r.state = 'finished'"
+                " ORDER BY r.seq DESC LIMIT 1 OFFSET ?",
+                owner,
+                row["branch"],
+                row["seq"],
+                back - 1,
+            )
+    if row is None:
+        raise UsageError(f"{address.repo} has no commit {address.reference!r}.", remedy=_branches(store, owner, name))
+    return Commit(**row)
+
+
+def _branches(store: Store, repo: int, name: str) -> str:
+    rows = store.db.all(
+        "SELECT DISTINCT b.name FROM branch b JOIN revision r ON r.branch_id = b.id WHERE b.repo_id = ? AND r.state = 'finished'", repo
+    )
+    names = [row["name"] for row in rows]
+    return suggest(name, names, f"It has the branches {', '.join(names)}." if names else "Nothing was put into it yet.")
+
+
+def list_commits(store: Store, repo: str | None = None, branch: str | None = None, limit: int = -1) -> list[Commit]:
+    """Commits, newest first: of one branch, one repo, or all."""
+    where, values = ["1"], list[object]()
+    if repo is not None:
+        where.append("b.repo_id = ?")
+        values.append(repo_id(store, repo))
+    if branch is not None:
+        where.append("b.name = ?")
+        values.append(branch)
+    rows = store.db.all(f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY r.seq DESC, p.name LIMIT ?", *values, limit)
+    return [Commit(**row) for row in rows]
+
+
+def _commit(store: Store, branch: int, seq: int) -> Commit:
+    row = store.db.one(f"{_SELECT} WHERE r.branch_id = ? AND r.seq = ?", branch, seq)
+    assert row is not None
+    return Commit(**row)
+
+
+def _insert(store: Store, branch: int, seq: int, state: str, tree: str, description: str) -> None:
+    now = time.time()
+    store.db.run(
+        "INSERT INTO revision (branch_id, seq, state, origin, tree, description, created, finished) VALUES (?, ?, ?, 'user', ?, ?, ?, ?)",
+        branch,
+        seq,
+        state,
+        tree,
+        description,
+        now,
+        None if state == "open" else now,
+    )
+
+
+def _refuse_output(store: Store, repo: str) -> None:
+    repo_id(store, repo)
+    if store.db.one("SELECT 1 FROM pipeline WHERE name = ?", repo):
+        raise UsageError(f"{repo} is written by the pipeline {repo} alone.", remedy="Put files into one of its inputs.")
+
+
+def _refuse_clashes(store: Store, tree: str, changes: Mapping[str, Entry | None]) -> None:
+    """A file cannot be where a folder is. Looks only at what changed."""
+    folders = set()
+    for path in (path for path, entry in changes.items() if entry):
+        parent = path.rpartition("/")[0]
+        while parent and parent not in folders:
+            folders.add(parent)
+            parent = parent.rpartition("/")[0]
+    for folder in folders:
+        if store.trees.get(tree, folder):
+            raise UsageError(f"{folder} is a file and cannot be a folder too.", remedy="Delete the file, or choose another path.")
+    known: set[str] = set()
+    for path in (path for path, entry in changes.items() if entry):
+        if path in folders or (len(changes) < 64 and store.trees.has_folder(tree, path)):
+            known.add(path)
+    if len(changes) >= 64:
+        paths = {path for path, entry in changes.items() if entry}
+        for entry in store.trees.entries(tree):
+            parent = entry.path.rpartition("/")[0]
+            if parent in paths:
+                known.add(parent)
+    if known:
+        raise UsageError(f"{min(known)} is a folder and cannot be a file too.", remedy="Delete the folder, or choose another path.")

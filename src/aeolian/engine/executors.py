@@ -1,0 +1,104 @@
+"""How a datum's command becomes a process of this machine."""
+
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+_ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
+_PYTHONS = {"python", "python3"}
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A datum's command in the words of its spec, and the folders that stand for /pfs and /src."""
+
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    stdin: tuple[str, ...]
+    working_dir: str
+    pfs: Path
+    source: Path | None
+    temporary: Path
+    threads: int
+    image: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to start: arguments, environment, folder, and the bytes of its standard input, None for none."""
+
+    argv: list[str]
+    environment: dict[str, str] = field(repr=False)
+    folder: Path
+    stdin: bytes | None
+
+
+class Executor(Protocol):
+    """Turns commands into processes."""
+
+    name: str
+
+    def launch(self, command: Command) -> Launch:
+        """The process that does `command`."""
+        ...
+
+    def clean_up(self, command: Command) -> None:
+        """Ends what killing the process group leaves behind."""
+        ...
+
+
+class ProcessExecutor:
+    """Runs the program as a process of this machine.
+
+    `/pfs/…` and `/src/…` in arguments (also in `--flag=/pfs/x`), standard input and environment become the
+    datum's own folders; `python3` is the Python that runs this.
+    """
+
+    name = "process"
+
+    def launch(self, command: Command) -> Launch:
+        """The process that does `command`."""
+
+        def here(text: str) -> str:
+            return _resolve(text, command.pfs, command.source)
+
+        argv = [here(word) for word in command.argv]
+        if argv[0] in _PYTHONS:
+            argv[0] = sys.executable
+        environment = {**_inherited(), **{variable: str(command.threads) for variable in _unset_thread_variables()}}
+        environment |= {"TMPDIR": str(command.temporary), **{name: here(value) for name, value in command.environment.items()}}
+        folder = Path(here(command.working_dir)) if command.working_dir else command.pfs.parent
+        return Launch(argv, environment, folder, stdin_bytes(tuple(here(line) for line in command.stdin)))
+
+    def clean_up(self, command: Command) -> None:
+        """Nothing is left: the process group has been killed."""
+
+
+def stdin_bytes(lines: tuple[str, ...]) -> bytes | None:
+    """The lines joined and ended by line feeds, as the cluster's worker does; None for none."""
+    return ("\n".join(lines) + "\n").encode() if lines else None
+
+
+def _resolve(text: str, pfs: Path, source: Path | None) -> str:
+    def folder(found: "re.Match[str]") -> str:
+        if found[1] == "pfs":
+            return str(pfs)
+        return str(source) if source else found[0]
+
+    return _ROOTS.sub(folder, text)
+
+
+def _inherited() -> dict[str, str]:
+    environment = dict(os.environ)
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+    environment.setdefault("PYTHONUNBUFFERED", "1")
+    return environment
+
+
+def _unset_thread_variables() -> list[str]:
+    return [variable for variable in _THREAD_VARIABLES if variable not in os.environ]

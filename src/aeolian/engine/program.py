@@ -1,0 +1,105 @@
+"""What a pipeline runs, as one hash: command, image, environment, and the files of its program.
+
+Pachyderm hashes none of this, so that a new program there reprocesses nothing until told to. Here a changed program
+is a changed datum. Files outside the pipeline's folder count too where `AEOLIAN_CODE` names them.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from aeolian.engine.catalog import Pipeline
+from aeolian.engine.spec import Spec
+from aeolian.engine.store import Store
+from aeolian.errors import UsageError
+
+CODE_VARIABLE = "AEOLIAN_CODE"
+_BLOCK_BYTES = 1024 * 1024
+_NOT_CODE = ("__pycache__",)
+
+
+def source_folder(spec: Spec, given: Path | None = None) -> Path | None:
+    """The folder that is /src: `given`, or `containers/<image>` beside the folder of the spec file, if there is one.
+
+    Raises `UsageError` if `given` is no folder.
+    """
+    if given is not None:
+        if not given.is_dir():
+            raise UsageError(f"{given} is no folder.", remedy="--source takes the folder that the program sees as /src.")
+        return given.resolve()
+    if spec.file is None or not spec.transform.image:
+        return None
+    folder = spec.file.absolute().parent.parent / "containers" / image_slug(spec.transform.image)
+    return folder.resolve() if folder.is_dir() else None
+
+
+def image_slug(image: str) -> str:
+    """`registry.example:5000/aeolian/generate:0.1.0@sha256:…` → `generate`."""
+    return re.sub(r"[:@].*", "", image.rpartition("/")[2])
+
+
+def set_arguments(cmd: tuple[str, ...], arguments: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """`cmd` with each flag given its value: in place, as `--flag value` or `--flag=value`, else at the end."""
+    words = list(cmd)
+    for flag, value in arguments:
+        for place, word in enumerate(words):
+            if word == flag and place + 1 < len(words):
+                words[place + 1] = value
+                break
+            if word.startswith(f"{flag}="):
+                words[place] = f"{flag}={value}"
+                break
+        else:
+            words += [flag, value]
+    return tuple(words)
+
+
+def program_hash(store: Store, pipeline: Pipeline) -> str:
+    """64 hexadecimal digits that change whenever what the pipeline runs changes."""
+    spec = pipeline.spec
+    parts = {"transform": asdict(spec.transform), "salt": spec.salt, "files": []}
+    roots = [pipeline.source] if pipeline.source else []
+    roots += [Path(part).absolute() for part in os.environ.get(CODE_VARIABLE, "").split(os.pathsep) if part]
+    parts["files"] = [[_tree_hash(store, root)] for root in roots]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _tree_hash(store: Store, root: Path) -> str:
+    """A hash over names and contents below `root`. A file that did not change since is not read again."""
+    if not root.exists():
+        raise UsageError(f"The program folder {root} is gone.", remedy="Update the pipeline with --source, or see AEOLIAN_CODE.")
+    digest, fresh = hashlib.sha256(), []
+    known = {row["path"]: (row["stamp"], row["hash"]) for row in store.db.all("SELECT * FROM code_file WHERE path GLOB ?", f"{root}*")}
+    for path in _files(root):
+        status = path.stat()
+        stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+        old_stamp, content = known.get(str(path), ("", ""))
+        if stamp != old_stamp:
+            content = _file_hash(path)
+            fresh.append((str(path), stamp, content))
+        digest.update(f"{path.relative_to(root)}\0{content}\n".encode("utf-8", "surrogateescape"))
+    if fresh:
+        with store.db.transaction():
+            store.db.many("INSERT OR REPLACE INTO code_file VALUES (?, ?, ?)", fresh)
+    return digest.hexdigest()
+
+
+def _files(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+        return
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if name not in _NOT_CODE and not name.startswith("."))
+        for name in sorted(files):
+            path = Path(folder, name)
+            if not name.endswith(".pyc") and path.is_file():
+                yield path
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,192 @@
+"""One datum: laid out, run, its output taken in, in as many tries as its pipeline grants."""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from aeolian.engine.catalog import Pipeline
+from aeolian.engine.executors import Command, Executor
+from aeolian.engine.inputs import Datum
+from aeolian.engine.objects import Intake
+from aeolian.engine.processes import Exit, Processes, kill_noted
+from aeolian.engine.scratch import Layout, collect, lay_out, refuse_changed_inputs
+from aeolian.engine.store import Store
+from aeolian.engine.trees import Entry
+from aeolian.errors import InputError
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all datums of a job share. `deadline` is of the monotonic clock."""
+
+    pipeline: Pipeline
+    job: str
+    executor: Executor
+    processes: Processes
+    threads: int
+    deadline: float | None
+
+
+@dataclass
+class Result:
+    """What became of a datum. state: success, failed, recovered, stopped (killed by us: as if it had not run)."""
+
+    state: str
+    reason: str = ""
+    exit_code: int | None = None
+    tries: int = 0
+    outputs: list[Entry] = field(default_factory=list)
+    started: float = 0.0
+    seconds: dict[str, float] = field(default_factory=lambda: {"download": 0.0, "process": 0.0, "upload": 0.0})
+
+
+def run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result], None]) -> Result:
+    """Runs a datum and hands the result to `record` while its outputs are on their way in, to be kept with it.
+
+    `record` is called inside the transaction that makes the outputs' contents part of the store.
+    """
+    result = Result("failed", started=time.time())
+    log_path = store.log(task.job, task.pipeline.name, datum.id)
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    folder = store.scratch / f"{task.pipeline.name}-{datum.id[:24]}"
+    with log_path.open("wb", buffering=0) as log:
+        while result.state == "failed" and result.tries < task.pipeline.spec.datum_tries:
+            if result.tries:
+                log.write(f"--- try {result.tries + 1} of {task.pipeline.spec.datum_tries}: {result.reason}\n".encode())
+            result.tries += 1
+            remove(folder)
+            try:
+                _try(store, task, datum, folder, log, result, record)
+            finally:
+                remove(folder)
+            if result.reason and result.exit_code is None:
+                break
+        if result.reason:
+            log.write(f"--- {result.state}: {result.reason}\n".encode("utf-8", "replace"))
+    if result.state == "stopped":
+        log_path.unlink()
+    elif result.state != "success":
+        with store.db.transaction():
+            record(result)
+    return result
+
+
+def _try(
+    store: Store, task: Task, datum: Datum, folder: Path, log: BinaryIO, result: Result, record: Callable[[Result], None]
+) -> None:
+    transform = task.pipeline.spec.transform
+    clock = time.monotonic()
+    layout = lay_out(store, datum, folder)
+    clock = _note(result, "download", clock)
+    command = _command(task, datum, layout, transform.cmd, transform.stdin)
+    end = _run(task, command, layout, log)
+    _note(result, "process", clock)
+    result.exit_code, result.reason = end.code, end.reason
+    if task.processes.stopped:
+        result.state = "stopped"
+        return
+    if end.code in transform.accept_return_code and not end.reason.startswith("it ran"):
+        result.reason = ""
+    if not result.reason:
+        _keep(store, layout, result, record)
+    if result.reason and transform.err_cmd and end.started:
+        handler = _command(task, datum, layout, transform.err_cmd, transform.err_stdin)
+        if _run(task, handler, layout, log).code == 0:
+            result.state = "recovered"
+
+
+def _keep(store: Store, layout: Layout, result: Result, record: Callable[[Result], None]) -> None:
+    clock = time.monotonic()
+    try:
+        refuse_changed_inputs(layout)
+        with store.objects.intake() as intake:
+            result.outputs = collect(layout, intake)
+            result.state = "success"
+            _note(result, "upload", clock)
+            with store.db.transaction():
+                intake.flush()
+                record(result)
+    except InputError as error:
+        result.state, result.reason, result.outputs = "failed", str(error), []
+
+
+def _run(task: Task, command: Command, layout: Layout, log: BinaryIO) -> Exit:
+    limit = task.pipeline.spec.datum_timeout_s
+    if task.deadline is not None:
+        left = max(task.deadline - time.monotonic(), 0.0)
+        limit = left if limit is None else min(limit, left)
+    try:
+        return task.processes.run(task.executor.launch(command), log, layout.folder, limit)
+    finally:
+        task.executor.clean_up(command)
+
+
+def _command(task: Task, datum: Datum, layout: Layout, argv: tuple[str, ...], stdin: tuple[str, ...]) -> Command:
+    transform = task.pipeline.spec.transform
+    return Command(
+        argv=argv,
+        environment=_environment(task, datum),
+        stdin=stdin,
+        working_dir=transform.working_dir,
+        pfs=layout.pfs,
+        source=task.pipeline.source,
+        temporary=layout.folder / "tmp",
+        threads=task.threads,
+        image=transform.image,
+        name=layout.folder.name,
+    )
+
+
+def _environment(task: Task, datum: Datum) -> dict[str, str]:
+    """What the cluster's worker sets, under its names."""
+    environment = dict(task.pipeline.spec.transform.env)
+    environment |= {
+        "PACH_DATUM_ID": datum.id,
+        "PACH_JOB_ID": task.job,
+        "PACH_OUTPUT_COMMIT_ID": task.job,
+        "PPS_PIPELINE_NAME": task.pipeline.name,
+        "PPS_PROJECT_NAME": "default",
+        "PPS_SPEC_COMMIT": task.pipeline.spec_commit,
+    }
+    for part in datum.inputs:
+        name = part.input.name
+        environment[name] = f"/pfs/{name}{part.path}"
+        environment[f"{name}_COMMIT"] = part.commit
+        if part.join_on:
+            environment[f"PACH_DATUM_{name}_JOIN_ON"] = part.join_on
+        if part.group_by:
+            environment[f"PACH_DATUM_{name}_GROUP_BY"] = part.group_by
+    return environment
+
+
+def _note(result: Result, phase: str, since: float) -> float:
+    now = time.monotonic()
+    result.seconds[phase] += now - since
+    return now
+
+
+def remove(folder: Path) -> None:
+    """Removes a scratch folder, whatever permissions a program gave its parts."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder, onerror=_unlock)
+
+
+def _unlock(function: Callable[[str], object], path: str, error: object) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        Path(path).parent.chmod(0o700)
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            Path(path).chmod(0o700)
+            shutil.rmtree(path)
+        else:
+            function(path)
+
+
+def clear_scratch(store: Store) -> None:
+    """Ends and removes what a killed engine left: to be called by the one process that may run jobs."""
+    for folder in store.scratch.iterdir():
+        kill_noted(folder)
+        remove(folder)
