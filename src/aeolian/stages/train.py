@@ -1,0 +1,202 @@
+"""TFRecords of songs → a model folder: a Music Transformer, trained, validated, described."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aeolian.errors import AeolianError, InputError, UsageError
+from aeolian.formats.song_example import SongExample, read_songs
+from aeolian.music import vocabulary
+from aeolian.stages.folders import input_files, output_folder, whole_file
+from aeolian.stages.options import option
+from aeolian.stages.progress import progress
+from aeolian.stages.report import StageReport, in_worker
+from aeolian.transformer.config import ARCHITECTURES, CONFIG_NAME, FORMAT, ModelConfig, preset, read_config
+
+if TYPE_CHECKING:
+    from aeolian.transformer.training import Result, TrainingConfig
+    from aeolian.transformer.weights import Weights
+
+log = logging.getLogger(__name__)
+CHECKPOINTS_VARIABLE = "AEOLIAN_CHECKPOINTS"
+DROPOUT = {"aeolian": 0.1, "ancestor": 0.2}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Trains a Music Transformer on the songs of a folder of TFRecords."""
+
+    input_path: Path = option(help="Folder of TFRecord files, one song each, as preprocess.py writes them.")
+    save_path: Path = option(help="The model folder to write.")
+    epochs: int = option(500, help="At most so many passes over the songs.", minimum=1)
+    batch_size: int = option(2, help="Windows in a step.", minimum=1)
+    max_seq: int | None = option(None, help="Context in tokens; by default 2048, or the loaded model's.", minimum=2)
+    l_r: float | None = option(None, help="Peak learning rate; by default Noam's for this width.", minimum=0.0)
+    num_layers: int | None = option(None, help="Layers; by default 6, or the loaded model's.", minimum=1)
+    load_path: Path | None = option(None, help="A model folder to start from, instead of random weights.")
+    d_model: int | None = option(None, help="Width; by default 256, or the loaded model's.", minimum=1)
+    num_heads: int | None = option(None, help="Attention heads; by default 4, or the loaded model's.", minimum=1)
+    d_ff: int | None = option(None, help="Inner width of the feed-forward layers; by default in proportion.", minimum=1)
+    dropout: float | None = option(None, help="By default 0.1 (ancestor: 0.2).", minimum=0.0, maximum=0.99)
+    architecture: str | None = option(None, help="By default aeolian; ancestor is that of 2020.", choices=ARCHITECTURES)
+    seed: int = option(0, help="Of weights, order, augmentation and dropout.", minimum=0)
+    patience: int = option(20, help="Stop after so many epochs without a better validation NLL; 0 never.", minimum=0)
+    steps_per_epoch: int | None = option(None, help="By default as many as show every window once.", minimum=1)
+    warmup_steps: int | None = option(None, help="By default a tenth of all steps, at most 4000.", minimum=1)
+    precision: str = option(
+        "float32",
+        help="Of the arithmetic, on hardware that has it.",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    checkpoint_path: Path | None = option(
+        None, help="Where a killed run's state is kept; by default .training in the model folder."
+    )
+
+
+def run(config: Config) -> None:
+    """Trains, or goes on with a run that was killed, and writes the model folder."""
+    model_config = _model_config(config)
+    report = StageReport("train")
+    songs = _songs(config.input_path, report)
+    output_folder(config.save_path)
+
+    from aeolian.transformer.dataset import split_songs
+    from aeolian.transformer.training import Training, TrainingConfig, fingerprint
+
+    split = split_songs(songs)
+    if split.note:
+        log.info("train: %s", split.note)
+    start_from = _loaded_weights(config.load_path, model_config) if config.load_path else None
+    training_config = TrainingConfig(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        peak_learning_rate=config.l_r or None,
+        warmup_steps=config.warmup_steps,
+        steps_per_epoch=config.steps_per_epoch,
+        patience=config.patience,
+        seed=config.seed,
+        precision=config.precision,
+    )
+    folder = _state_folder(config, fingerprint(split, model_config, training_config, start_from))
+    training = Training(split, model_config, training_config, state_folder=folder, start_from=start_from)
+    described = _described(training_config, training.peak, training.warmup_steps, start_from is not None)
+    log.info("train: %d songs, %d steps an epoch, the first step compiles", len(split.train), training.steps_per_epoch)
+    with progress("training") as show:
+        result = training.run(show)
+    _write_model(config.save_path, model_config, described, result)
+    training.forget()
+    report.close(config.save_path)
+
+
+def _songs(folder: Path, report: StageReport) -> list[SongExample]:
+    """The songs of every TFRecord file below `folder`; unusable files are told and left out."""
+    songs: list[SongExample] = []
+    for path in input_files(folder):
+        name = path.name if path == folder else path.relative_to(folder).as_posix()
+        if path.suffix != ".tfrecord":
+            report.skip(name, "not a .tfrecord file")
+            continue
+        with report.entry(name) as entry:
+            found = [song for song in read_songs(path) if len(song.tokens)]
+            if not found:
+                raise InputError("no song with any event in it.")
+            songs += found
+            entry.details = {"songs": len(found), "tokens": sum(len(song.tokens) for song in found)}
+    if songs:
+        return songs
+    if not report.entries:
+        raise UsageError(f"{folder} is empty.", remedy="Fill it with preprocess.py.")
+    raise AeolianError(
+        f"No song in {folder} can be read.", remedy="The lines above say why; preprocess.py makes such files."
+    )
+
+
+def _model_config(config: Config) -> ModelConfig:
+    """The shape to train: the loaded model's, where one is loaded, else what the flags say."""
+    sizes = ("num_layers", "d_model", "num_heads", "d_ff")
+    if config.load_path is None:
+        architecture = config.architecture or ARCHITECTURES[0]
+        return preset(
+            architecture,
+            d_model=config.d_model or 256,
+            d_ff=config.d_ff,
+            num_layers=config.num_layers or 6,
+            num_heads=config.num_heads or 4,
+            max_seq=config.max_seq or 2048,
+            dropout=DROPOUT[architecture] if config.dropout is None else config.dropout,
+        )
+    loaded = read_config(config.load_path)
+    for name in (*sizes, "architecture"):
+        wanted, there = getattr(config, name), getattr(loaded, name)
+        if wanted is not None and wanted != there:
+            raise UsageError(
+                f"--{name} is {wanted}, but the loaded model's is {there}.", remedy=f"Leave --{name} away."
+            )
+    if config.max_seq is not None and config.max_seq > loaded.max_seq:
+        raise UsageError(
+            f"--max_seq {config.max_seq} is more than the loaded model's {loaded.max_seq}.",
+            remedy="Choose at most that.",
+        )
+    dropout = loaded.dropout if config.dropout is None else config.dropout
+    return dataclasses.replace(loaded, max_seq=config.max_seq or loaded.max_seq, dropout=dropout)
+
+
+def _loaded_weights(folder: Path, config: ModelConfig) -> "Weights":
+    """The weights of the model in `folder`, cut to the context of `config` if that is shorter."""
+    from aeolian.transformer.weights import read_weights
+
+    weights = read_weights(folder, read_config(folder))
+    return {n: w[-config.max_seq :] if n.endswith(".relative") else w for n, w in weights.items()}
+
+
+def _state_folder(config: Config, fingerprint: str) -> Path:
+    """Where the state of a run is kept until it ends well.
+
+    A worker's /pfs/out is thrown away with a killed datum, so a worker keeps it elsewhere, under a name of its own.
+    """
+    if config.checkpoint_path is not None:
+        return config.checkpoint_path
+    if not in_worker():
+        return config.save_path / ".training"
+    root = os.environ.get(CHECKPOINTS_VARIABLE) or Path(tempfile.gettempdir(), "aeolian-checkpoints")
+    return Path(root, hashlib.sha256(fingerprint.encode()).hexdigest()[:16])
+
+
+def _described(config: "TrainingConfig", peak: float, warmup_steps: int, warm_start: bool) -> dict[str, Any]:
+    settled = {"peak_learning_rate": peak, "warmup_steps": warmup_steps, "warm_start": warm_start}
+    return {**dataclasses.asdict(config), **settled}
+
+
+def _write_model(folder: Path, model: ModelConfig, training: Mapping[str, Any], result: "Result") -> None:
+    """The model folder; its config.json comes last, so that a folder with one is complete."""
+    from aeolian.rendering.plots import loss_curve
+    from aeolian.transformer.card import model_card
+    from aeolian.transformer.weights import WEIGHTS_NAME, write_weights
+
+    document = {"format": FORMAT, "architecture": model.architecture, "model": model.as_dict(), "training": training}
+    texts = {
+        "vocabulary.json": _json(vocabulary.as_dict()),
+        "metrics.json": _json(result.metrics),
+        "history.jsonl": "".join(json.dumps(row, sort_keys=True) + "\n" for row in result.history),
+        "README.md": model_card(model, training, result.metrics),
+        CONFIG_NAME: _json(document),
+    }
+    (folder / CONFIG_NAME).unlink(missing_ok=True)
+    with whole_file(folder / WEIGHTS_NAME) as path:
+        write_weights(path, result.weights)
+    with whole_file(folder / "loss.png") as path:
+        loss_curve(path, result.history)
+    for name, text in texts.items():
+        with whole_file(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -1,0 +1,65 @@
+"""The model card: the `README.md` of a model folder."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.weights import count
+
+
+def model_card(config: ModelConfig, training: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Markdown: what the model is, what it was trained on, how well it predicts, how it was made."""
+    songs, tokens = metrics["songs"], metrics["tokens"]
+    rows = "\n".join(
+        f"| {name} | {songs[name]} | {tokens[name]:,} | {_nats(metrics[f'{name}_nll'])} |"
+        for name in ("train", "validation", "test")
+    )
+    moved = training["augmentation"]
+    note = f"\n{metrics['note']}\n" if metrics["note"] else ""
+    warm = "Training started from the weights of another model.\n" if training["warm_start"] else ""
+    return f"""# A Music Transformer trained by Aeolian
+
+A decoder-only transformer with relative global attention (Huang et al. 2018, "Music Transformer"). It continues
+piano music, event by event: note on, note off, time shift, velocity.
+
+| | |
+|---|---|
+| architecture | {config.architecture} |
+| parameters | {count(config):,} |
+| layers × width, heads, inner width | {config.num_layers} × {config.d_model}, {config.num_heads}, {config.d_ff} |
+| context | {config.max_seq} tokens |
+| vocabulary | {config.vocabulary_size} tokens (`vocabulary.json`) |
+
+## Data and scores
+
+| split | songs | events | NLL, nats a token |
+|---|---|---|---|
+{rows}
+{note}
+The training figure is that of the best epoch, measured while training: with dropout and on augmented windows.
+Validation and test are whole songs, unchanged, in windows of {config.max_seq} tokens. The music's
+licence is that of its songs.
+
+## How it was made
+
+{warm}{metrics["epochs"]} epochs ({metrics["steps"]} steps) of batches of {training["batch_size"]} windows.
+The weights are those of epoch {metrics["best_epoch"]}, the best.
+Adam, peak learning rate {training["peak_learning_rate"]:.3g} after {training["warmup_steps"]} steps,
+dropout {config.dropout:g}.
+Windows were transposed by up to {moved["semitones"]} semitones, stretched by up to {moved["stretch"]:.0%}, and made
+louder or softer by up to {moved["velocity_bins"]} velocity bins. Seed {training["seed"]}.
+`history.jsonl` has every epoch, `config.json` every setting.
+
+## Limits
+
+It knows only the music it was trained on, and little of form beyond its context. A model of few songs may repeat
+passages of them.
+
+## Use
+
+    python3 generate.py --load_path <this folder> --inputs seed.mid --length 2048 --save_path new-song.mid
+"""
+
+
+def _nats(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
