@@ -44,7 +44,13 @@ def new_set(store: Store) -> int:
 
 
 def commit_files(
-    store: Store, repo: str, branch: str, changes: Mapping[str, Entry | None], description: str = "", *, clear: bool = False
+    store: Store,
+    repo: str,
+    branch: str,
+    changes: Mapping[str, Entry | None],
+    description: str = "",
+    *,
+    clear: bool = False,
 ) -> Commit:
     """Puts files in (or takes them out, where None) in one commit, and plans the jobs that follow.
 
@@ -76,7 +82,9 @@ def start_commit(store: Store, repo: str, branch: str, description: str = "") ->
         row = branch_id(store, repo, branch, create=True)
         assert row is not None
         if store.db.one("SELECT 1 FROM revision WHERE branch_id = ? AND state = 'open'", row):
-            raise UsageError(f"{repo}@{branch} has an open commit.", remedy=f"Finish it: aeolian finish commit {repo}@{branch}")
+            raise UsageError(
+                f"{repo}@{branch} has an open commit.", remedy=f"Finish it: aeolian finish commit {repo}@{branch}"
+            )
         seq = new_set(store)
         _insert(store, row, seq, "open", head_tree(store, row), description)
         return _commit(store, row, seq)
@@ -88,7 +96,9 @@ def finish_commit(store: Store, repo: str, branch: str, description: str = "") -
         row = branch_id(store, repo, branch)
         found = store.db.one("SELECT seq, description FROM revision WHERE branch_id = ? AND state = 'open'", row)
         if row is None or found is None:
-            raise UsageError(f"{repo}@{branch} has no open commit.", remedy=f"Start one: aeolian start commit {repo}@{branch}")
+            raise UsageError(
+                f"{repo}@{branch} has no open commit.", remedy=f"Start one: aeolian start commit {repo}@{branch}"
+            )
         store.db.run(
             "UPDATE revision SET state = 'finished', finished = ?, description = ? WHERE branch_id = ? AND seq = ?",
             time.time(),
@@ -102,7 +112,9 @@ def finish_commit(store: Store, repo: str, branch: str, description: str = "") -
 
 def head_tree(store: Store, branch: int) -> str:
     """The tree of a branch's last finished commit."""
-    row = store.db.one("SELECT tree FROM revision WHERE branch_id = ? AND state = 'finished' ORDER BY seq DESC LIMIT 1", branch)
+    row = store.db.one(
+        "SELECT tree FROM revision WHERE branch_id = ? AND state = 'finished' ORDER BY seq DESC LIMIT 1", branch
+    )
     return str(row["tree"]) if row else EMPTY
 
 
@@ -115,10 +127,15 @@ def resolve(store: Store, address: Address) -> Commit:
     name = address.reference.rstrip("^")
     back = len(address.reference) - len(name)
     row = store.db.one(
-        f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.state = 'finished' ORDER BY r.seq DESC LIMIT 1 OFFSET ?", owner, name, back
+        f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.state = 'finished' ORDER BY r.seq DESC LIMIT 1 OFFSET ?",
+        owner,
+        name,
+        back,
     )
     if row is None and _ID.fullmatch(name):
-        row = store.db.one(f"{_SELECT} WHERE b.repo_id = ? AND s.id LIKE ? ORDER BY r.seq DESC LIMIT 1", owner, f"{name}%")
+        row = store.db.one(
+            f"{_SELECT} WHERE b.repo_id = ? AND s.id LIKE ? ORDER BY r.seq DESC LIMIT 1", owner, f"{name}%"
+        )
         if row is not None and back:
             row = store.db.one(
                 f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.seq < ? AND r.state = 'finished'"
@@ -135,7 +152,8 @@ def resolve(store: Store, address: Address) -> Commit:
 
 def _branches(store: Store, repo: int, name: str) -> str:
     rows = store.db.all(
-        "SELECT DISTINCT b.name FROM branch b JOIN revision r ON r.branch_id = b.id WHERE b.repo_id = ? AND r.state = 'finished'", repo
+        "SELECT DISTINCT b.name FROM branch b JOIN revision r ON r.branch_id = b.id WHERE b.repo_id = ? AND r.state = 'finished'",
+        repo,
     )
     names = [row["name"] for row in rows]
     return suggest(name, names, f"It has the branches {', '.join(names)}." if names else "Nothing was put into it yet.")
@@ -190,7 +208,9 @@ def _refuse_clashes(store: Store, tree: str, changes: Mapping[str, Entry | None]
             parent = parent.rpartition("/")[0]
     for folder in folders:
         if store.trees.get(tree, folder):
-            raise UsageError(f"{folder} is a file and cannot be a folder too.", remedy="Delete the file, or choose another path.")
+            raise UsageError(
+                f"{folder} is a file and cannot be a folder too.", remedy="Delete the file, or choose another path."
+            )
     known: set[str] = set()
     for path in (path for path, entry in changes.items() if entry):
         if path in folders or (len(changes) < 64 and store.trees.has_folder(tree, path)):
@@ -202,4 +222,6 @@ def _refuse_clashes(store: Store, tree: str, changes: Mapping[str, Entry | None]
             if parent in paths:
                 known.add(parent)
     if known:
-        raise UsageError(f"{min(known)} is a folder and cannot be a file too.", remedy="Delete the folder, or choose another path.")
+        raise UsageError(
+            f"{min(known)} is a folder and cannot be a file too.", remedy="Delete the folder, or choose another path."
+        )

@@ -9,7 +9,13 @@ from typing import Protocol
 
 _ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
 _PYTHONS = {"python", "python3"}
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,10 @@ class ProcessExecutor:
         if argv[0] in _PYTHONS:
             argv[0] = sys.executable
         environment = {**_inherited(), **{variable: str(command.threads) for variable in _unset_thread_variables()}}
-        environment |= {"TMPDIR": str(command.temporary), **{name: here(value) for name, value in command.environment.items()}}
+        environment |= {
+            "TMPDIR": str(command.temporary),
+            **{name: here(value) for name, value in command.environment.items()},
+        }
         folder = Path(here(command.working_dir)) if command.working_dir else command.pfs.parent
         return Launch(argv, environment, folder, stdin_bytes(tuple(here(line) for line in command.stdin)))
 

@@ -98,7 +98,11 @@ def find_job(store: Store, reference: str) -> Job:
     if found:
         return found[0]
     names = [row["name"] for row in store.db.all("SELECT name FROM pipeline ORDER BY name")]
-    remedy = "See `aeolian list job`." if pipeline in names else suggest(pipeline, names, "Write it as pipeline@id; see `aeolian list job`.")
+    remedy = (
+        "See `aeolian list job`."
+        if pipeline in names
+        else suggest(pipeline, names, "Write it as pipeline@id; see `aeolian list job`.")
+    )
     raise UsageError(f"There is no job {reference!r}.", remedy=remedy)
 
 
@@ -121,7 +125,9 @@ def find_datum(store: Store, job: Job, datum: str) -> DatumRecord:
     if len(found) == 1:
         return found[0]
     what = "There is no datum" if not found else f"{len(found)} datums start with"
-    raise UsageError(f"{what} {datum!r} in {job.pipeline}@{job.id}.", remedy=f"See `aeolian list datum {job.pipeline}@{job.id}`.")
+    raise UsageError(
+        f"{what} {datum!r} in {job.pipeline}@{job.id}.", remedy=f"See `aeolian list datum {job.pipeline}@{job.id}`."
+    )
 
 
 def failed_datums(store: Store, job: Job) -> list[DatumRecord]:

@@ -92,7 +92,14 @@ def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: b
 def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result) -> int:
     """Keeps what became of a datum; its row. Inside the transaction of the caller."""
     inputs = [
-        {"name": p.input.name, "repo": p.input.repo, "branch": p.input.branch, "commit": p.commit, "path": p.path, "hash": p.content}
+        {
+            "name": p.input.name,
+            "repo": p.input.repo,
+            "branch": p.input.branch,
+            "commit": p.commit,
+            "path": p.path,
+            "hash": p.content,
+        }
         for p in datum.inputs
     ]
     return store.db.run(

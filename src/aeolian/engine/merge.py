@@ -52,7 +52,11 @@ def _refuse_clashes(store: Store, kept: str, datums: str, owner: dict[str, str])
     for path in [*owner, *folders]:
         if there.file(path):
             other = _writer(store, datums, path)
-            what = f"two datums write {path}" if path in owner else f"{path} is a file from one datum and a folder from another"
+            what = (
+                f"two datums write {path}"
+                if path in owner
+                else f"{path} is a file from one datum and a folder from another"
+            )
             raise _conflict(what, [other, owner.get(path) or folders[path]])
     for path, datum in owner.items():
         if there.folder(path):

@@ -63,13 +63,18 @@ def create_pipelines(
         return changes
 
 
-def _refuse_bad_set(store: Store, specs: Sequence[Spec], by_name: dict[str, Spec], arguments: dict[str, Arguments]) -> None:
+def _refuse_bad_set(
+    store: Store, specs: Sequence[Spec], by_name: dict[str, Spec], arguments: dict[str, Arguments]
+) -> None:
     if len(by_name) != len(specs):
         twice = next(spec.name for spec in specs if by_name[spec.name] is not spec)
         raise UsageError(f"Two specs make the pipeline {twice}.", remedy="Rename one of them.")
     for name in arguments:
         if name not in by_name:
-            raise UsageError(f"--arg names the pipeline {name!r}.", remedy=suggest(name, list(by_name), f"There is {', '.join(by_name)}."))
+            raise UsageError(
+                f"--arg names the pipeline {name!r}.",
+                remedy=suggest(name, list(by_name), f"There is {', '.join(by_name)}."),
+            )
 
 
 def _put(
@@ -84,11 +89,15 @@ def _put(
 ) -> Change:
     old = find(store, spec.name)
     if old and update is False:
-        raise UsageError(f"The pipeline {spec.name} exists already.", remedy="Change it with `aeolian update pipeline`.")
+        raise UsageError(
+            f"The pipeline {spec.name} exists already.", remedy="Change it with `aeolian update pipeline`."
+        )
     if not old and update is True:
         raise UsageError(f"There is no pipeline {spec.name!r}.", remedy="Make it with `aeolian create pipeline`.")
     if not old and store.db.one("SELECT 1 FROM repo WHERE name = ?", spec.name):
-        raise UsageError(f"A repo {spec.name} exists, and the pipeline would write to it.", remedy="Rename one of them.")
+        raise UsageError(
+            f"A repo {spec.name} exists, and the pipeline would write to it.", remedy="Rename one of them."
+        )
     made = _input_repos(store, spec, make_repos, together)
     spec = _with_arguments(spec, arguments)
     if reprocess or (spec.reprocess and old):
@@ -156,7 +165,9 @@ def _has_input(store: Store, name: str, planned: set[str]) -> bool:
     assert pipeline is not None
     for part in pipeline.spec.inputs():
         branch = branch_id(store, part.repo, part.branch)
-        if branch is not None and store.db.one("SELECT 1 FROM revision WHERE branch_id = ? AND state = 'finished'", branch):
+        if branch is not None and store.db.one(
+            "SELECT 1 FROM revision WHERE branch_id = ? AND state = 'finished'", branch
+        ):
             return True
     return any(part.repo in planned and _has_input(store, part.repo, planned) for part in pipeline.spec.inputs())
 

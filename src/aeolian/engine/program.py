@@ -29,7 +29,9 @@ def source_folder(spec: Spec, given: Path | None = None) -> Path | None:
     """
     if given is not None:
         if not given.is_dir():
-            raise UsageError(f"{given} is no folder.", remedy="--source takes the folder that the program sees as /src.")
+            raise UsageError(
+                f"{given} is no folder.", remedy="--source takes the folder that the program sees as /src."
+            )
         return given.resolve()
     if spec.file is None or not spec.transform.image:
         return None
@@ -71,9 +73,14 @@ def program_hash(store: Store, pipeline: Pipeline) -> str:
 def _tree_hash(store: Store, root: Path) -> str:
     """A hash over names and contents below `root`. A file that did not change since is not read again."""
     if not root.exists():
-        raise UsageError(f"The program folder {root} is gone.", remedy="Update the pipeline with --source, or see AEOLIAN_CODE.")
+        raise UsageError(
+            f"The program folder {root} is gone.", remedy="Update the pipeline with --source, or see AEOLIAN_CODE."
+        )
     digest, fresh = hashlib.sha256(), []
-    known = {row["path"]: (row["stamp"], row["hash"]) for row in store.db.all("SELECT * FROM code_file WHERE path GLOB ?", f"{root}*")}
+    known = {
+        row["path"]: (row["stamp"], row["hash"])
+        for row in store.db.all("SELECT * FROM code_file WHERE path GLOB ?", f"{root}*")
+    }
     for path in _files(root):
         status = path.stat()
         stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

@@ -28,7 +28,9 @@ def create_repo(store: Store, name: str, description: str = "") -> None:
     check_name("repo", name)
     with store.db.transaction():
         if store.db.one("SELECT 1 FROM repo WHERE name = ?", name):
-            raise UsageError(f"The repo {name} exists already.", remedy="Its files are in `aeolian list file " f"{name}@master`.")
+            raise UsageError(
+                f"The repo {name} exists already.", remedy=f"Its files are in `aeolian list file {name}@master`."
+            )
         store.db.run("INSERT INTO repo (name, description, created) VALUES (?, ?, ?)", name, description, time.time())
 
 
@@ -52,10 +54,14 @@ def delete_repo(store: Store, name: str) -> None:
     with store.db.transaction():
         repo = repo_id(store, name)
         if store.db.one("SELECT 1 FROM pipeline WHERE name = ?", name):
-            raise UsageError(f"{name} holds what the pipeline {name} makes.", remedy=f"Use `aeolian delete pipeline {name}`.")
+            raise UsageError(
+                f"{name} holds what the pipeline {name} makes.", remedy=f"Use `aeolian delete pipeline {name}`."
+            )
         readers = sorted(p.spec.name for p in pipelines(store) if any(part.repo == name for part in p.spec.inputs()))
         if readers:
-            raise UsageError(f"{name} is read by the pipeline {', '.join(readers)}.", remedy="Delete the pipeline first.")
+            raise UsageError(
+                f"{name} is read by the pipeline {', '.join(readers)}.", remedy="Delete the pipeline first."
+            )
         store.db.run("DELETE FROM repo WHERE id = ?", repo)
 
 
@@ -90,7 +96,9 @@ def repo_id(store: Store, name: str) -> int:
     if row is not None:
         return int(row["id"])
     names = [row["name"] for row in store.db.all("SELECT name FROM repo ORDER BY name")]
-    raise UsageError(f"There is no repo {name!r}.", remedy=suggest(name, names, f"Make it with `aeolian create repo {name}`."))
+    raise UsageError(
+        f"There is no repo {name!r}.", remedy=suggest(name, names, f"Make it with `aeolian create repo {name}`.")
+    )
 
 
 def suggest(name: str, names: list[str], otherwise: str) -> str:

@@ -40,7 +40,11 @@ class Runner:
     store: Store
     executor: Executor = field(default_factory=ProcessExecutor)
     listener: Listener = silent
-    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores: int = field(
+        default_factory=lambda: (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
+    )
 
     def run(self, *, wait: bool = False) -> Outcome:
         """Runs until nothing is outstanding.
@@ -150,7 +154,9 @@ class _JobRun:
             return
         with self.counting:
             self.counts[result.state] += 1
-        self.runner.listener(DatumFinished(name, datum.id, label, result.state, result.reason, result.seconds["process"]))
+        self.runner.listener(
+            DatumFinished(name, datum.id, label, result.state, result.reason, result.seconds["process"])
+        )
 
     def _end(self, state: str, reason: str) -> JobFinished:
         event = JobFinished(

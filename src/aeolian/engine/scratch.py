@@ -72,7 +72,8 @@ def refuse_changed_inputs(layout: Layout) -> None:
             continue
         if now != stamp:
             raise InputError(
-                f"the program changed its input /pfs/{path.relative_to(layout.pfs)}", remedy="Inputs are read-only; write to /pfs/out."
+                f"the program changed its input /pfs/{path.relative_to(layout.pfs)}",
+                remedy="Inputs are read-only; write to /pfs/out.",
             )
 
 
@@ -83,7 +84,9 @@ def collect(layout: Layout, intake: Intake) -> list[Entry]:
     for path, status in _walk(layout.out):
         name = "/" + str(path.relative_to(layout.out))
         if reason := names.refusal(name):
-            raise InputError(f"it wrote /pfs/out{name!a}: {reason}", remedy=f"A name that is accepted: {names.acceptable(name[1:])}")
+            raise InputError(
+                f"it wrote /pfs/out{name!a}: {reason}", remedy=f"A name that is accepted: {names.acceptable(name[1:])}"
+            )
         source, status = _resolved(layout, path, status, name)
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"it wrote /pfs/out{name}, which is {_kind(status.st_mode)}; only files can be kept")
@@ -128,7 +131,9 @@ def _resolved(layout: Layout, path: Path, status: os.stat_result, name: str) -> 
 
 def _refuse_holes(status: os.stat_result, name: str) -> None:
     if status.st_size - status.st_blocks * 512 > MAX_HOLES_BYTES:
-        raise InputError(f"it wrote /pfs/out{name}, which claims {status.st_size:,} bytes but has {status.st_blocks * 512:,} on disk")
+        raise InputError(
+            f"it wrote /pfs/out{name}, which claims {status.st_size:,} bytes but has {status.st_blocks * 512:,} on disk"
+        )
 
 
 def _stamp(status: os.stat_result) -> _Stamp:

@@ -114,7 +114,13 @@ def _scalar(value: Any, kind: str) -> Any:
         return value if isinstance(value, bool) else None
     if kind in ("int", "float"):
         try:
-            return None if isinstance(value, bool) else int(value) if kind == "int" and value == value // 1 else float(value)
+            return (
+                None
+                if isinstance(value, bool)
+                else int(value)
+                if kind == "int" and value == value // 1
+                else float(value)
+            )
         except (TypeError, ValueError):
             return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else None
     if kind == "map":

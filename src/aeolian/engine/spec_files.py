@@ -44,10 +44,14 @@ def spec_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UsageError(f"There is no pipeline spec at {path}.", remedy="Give a JSON or YAML file, or a folder of them.")
+        raise UsageError(
+            f"There is no pipeline spec at {path}.", remedy="Give a JSON or YAML file, or a folder of them."
+        )
     found = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith("."))
     if not found:
-        raise UsageError(f"The folder {path} holds no pipeline spec.", remedy="A spec's name ends in .json, .yaml or .yml.")
+        raise UsageError(
+            f"The folder {path} holds no pipeline spec.", remedy="A spec's name ends in .json, .yaml or .yml."
+        )
     return found
 
 

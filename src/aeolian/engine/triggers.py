@@ -33,12 +33,16 @@ def trigger(store: Store, seq: int, changed: Iterable[Branch], *, also: Collecti
 
 def pipeline_order(inputs: dict[str, set[str]]) -> list[str]:
     """The pipelines of `inputs` (pipeline → repos it reads), upstream first. Raises `UsageError` for a cycle."""
-    sorter = TopologicalSorter({name: {repo for repo in repos if repo in inputs} for name, repos in sorted(inputs.items())})
+    sorter = TopologicalSorter(
+        {name: {repo for repo in repos if repo in inputs} for name, repos in sorted(inputs.items())}
+    )
     try:
         return list(sorter.static_order())
     except CycleError as error:
         circle = " → ".join(reversed(error.args[1]))
-        raise UsageError(f"The pipelines feed themselves: {circle}.", remedy="One of them must read another repo.") from None
+        raise UsageError(
+            f"The pipelines feed themselves: {circle}.", remedy="One of them must read another repo."
+        ) from None
 
 
 class _Graph:
@@ -67,7 +71,11 @@ def _plan(store: Store, seq: int, name: str, graph: _Graph) -> None:
     now = time.time()
     pipeline, version = graph.version[name]
     store.db.run(
-        "INSERT OR IGNORE INTO job (seq, pipeline_id, version, state, created) VALUES (?, ?, ?, 'created', ?)", seq, pipeline, version, now
+        "INSERT OR IGNORE INTO job (seq, pipeline_id, version, state, created) VALUES (?, ?, ?, 'created', ?)",
+        seq,
+        pipeline,
+        version,
+        now,
     )
     ensure_repo(store, name)
     branch = branch_id(store, name, graph.output[name], create=True)

@@ -76,7 +76,13 @@ def run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result],
 
 
 def _try(
-    store: Store, task: Task, datum: Datum, folder: Path, log: BinaryIO, result: Result, record: Callable[[Result], None]
+    store: Store,
+    task: Task,
+    datum: Datum,
+    folder: Path,
+    log: BinaryIO,
+    result: Result,
+    record: Callable[[Result], None],
 ) -> None:
     transform = task.pipeline.spec.transform
     clock = time.monotonic()

@@ -1,0 +1,136 @@
+"""What the engine's commands share: the store, errors, output in two shapes, and running what follows."""
+
+import dataclasses
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aeolian.engine.store import Store, default_home
+from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, AeolianError
+
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+def command(*, example: str) -> Callable[[Callable[..., None]], click.Command]:
+    """A command with an example in its help; known failures become one sentence and an exit code."""
+
+    def wrap(function: Callable[..., None]) -> click.Command:
+        text = f"{(function.__doc__ or '').strip()}\n\n\b\nExample:\n" + "\n".join(
+            f"  {line}" for line in example.splitlines()
+        )
+
+        @functools.wraps(function)
+        def guarded(*values: Any, **options: Any) -> None:
+            _guard(lambda: function(*values, **options))
+
+        return click.command(help=text, context_settings={"help_option_names": ["-h", "--help"]})(guarded)
+
+    return wrap
+
+
+def _guard(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except AeolianError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        click.echo("interrupted; the same command, or `aeolian wait`, goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        click.echo(f"error: {error.strerror or error}{where}. What was finished is kept.", err=True)
+        sys.exit(EXIT_FAILURE)
+
+
+def open_store(*, make: bool = False) -> Store:
+    """The store of the current folder or `$AEOLIAN_HOME`. Raises `AeolianError` if there is none, unless it may be made."""
+    home = default_home()
+    if not make and not (home / "store.db").exists():
+        raise AeolianError(
+            f"There is no store at {home}.", remedy="Begin with `aeolian create repo NAME` or `aeolian up FOLDER`."
+        )
+    return Store(home)
+
+
+output_option = click.option(
+    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Shape of the output."
+)
+no_run_option = click.option("--no-run", is_flag=True, help="Do not run what follows; `aeolian wait` does.")
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it: dataclasses become objects, without the rows of the database."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in _PRIVATE}
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+_PRIVATE = {"row", "seq", "pipeline_row", "datums"}
+
+
+def print_json(value: Any) -> None:
+    """`value` as indented JSON on stdout."""
+    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns on stdout, as wide as they need, without lines, so that other programs can read them too."""
+    widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(len(titles))]
+    for row in (titles, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Names and values on stdout, a line each."""
+    width = max(len(name) for name, _ in facts) + 1
+    for name, value in facts:
+        click.echo(f"{name + ':':<{width}} {value}".rstrip())
+
+
+def age(moment: float | None) -> str:
+    """How long ago a moment was, as a person says it."""
+    if moment is None:
+        return "-"
+    seconds = max(time.time() - moment, 0)
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return f"{int(seconds)} s ago"
+
+
+def size_text(size: float) -> str:
+    """Bytes in the unit that suits: `3.2 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def duration_text(seconds: float) -> str:
+    """`1.4 s`, `2 min 5 s`, `1 h 3 min`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def warn(text: str) -> None:
+    """A line on stderr."""
+    click.echo(text, err=True)

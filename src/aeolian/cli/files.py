@@ -1,0 +1,170 @@
+"""`aeolian put|get|list|inspect|delete file`, `watch` and `lineage`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from aeolian.cli.common import (
+    command,
+    no_run_option,
+    open_store,
+    output_option,
+    print_facts,
+    print_json,
+    print_table,
+    size_text,
+    warn,
+)
+from aeolian.cli.running import run_outstanding
+from aeolian.engine import files
+from aeolian.engine.addresses import parse_address
+from aeolian.errors import UsageError
+
+_MOST_RENAMES_TOLD = 20
+PUT_EXAMPLE = """aeolian put file audio-unprocessed@master -r -f my-songs/
+aeolian put file seeds@master -f a.mid -f b.mid
+echo hello | aeolian put file notes@master:/hello.txt -f -"""
+
+
+@command(example=PUT_EXAMPLE)
+@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
+@click.option(
+    "-f",
+    "--file",
+    "sources",
+    multiple=True,
+    required=True,
+    help="File or folder; - is standard input. May be repeated.",
+)
+@click.option("-r", "--recursive", is_flag=True, help="Put what folders hold, and below.")
+@click.option("-m", "--message", default="", help="What the commit is about.")
+@click.option("--strict-names", is_flag=True, help="Refuse names that Pachyderm refuses, instead of changing them.")
+@no_run_option
+def put_file(
+    place: str, sources: tuple[str, ...], recursive: bool, message: str, strict_names: bool, no_run: bool
+) -> None:
+    """Put files into a repo in one commit, and run what follows from it.
+
+    One file goes to PATH; several, or what a folder holds, go below PATH.
+    """
+    address = parse_address(place)
+    with open_store() as store:
+        if "-" in sources:
+            if len(sources) > 1 or address.path == "/":
+                raise UsageError(
+                    "Standard input is one file.", remedy="Name it: aeolian put file repo@branch:/name -f -"
+                )
+            selection = files.Selection([files.Item(sys.stdin.buffer, address.path)])
+        else:
+            paths = [Path(source) for source in sources]
+            single = len(paths) == 1 and not paths[0].is_dir() and address.path != "/" and not place.endswith("/")
+            selection = files.select(paths, address.path, recursive=recursive, rename=address.path if single else None)
+        _tell_skipped(selection)
+        put = files.put_files(
+            store, address.repo, address.reference, selection.items, strict=strict_names, description=message
+        )
+        for old, new in put.renamed[:_MOST_RENAMES_TOLD]:
+            warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
+        if len(put.renamed) > _MOST_RENAMES_TOLD:
+            warn(
+                f"and {len(put.renamed) - _MOST_RENAMES_TOLD} more names changed so; `aeolian inspect file` tells the old one"
+            )
+        warn(f"{put.files} files, {size_text(put.size)}, in commit {address.repo}@{put.commit.id}")
+        run_outstanding(store, no_run=no_run)
+
+
+def _tell_skipped(selection: files.Selection) -> None:
+    if selection.hidden:
+        names = ", ".join(Path(path).name for path in selection.hidden[:3])
+        warn(
+            f"{len(selection.hidden)} hidden files or folders are left out ({names}{', …' if len(selection.hidden) > 3 else ''})"
+        )
+    for path, reason in selection.skipped:
+        warn(f"{path} is left out: it is {reason}")
+
+
+@command(
+    example="aeolian get file rendered-music@master:/song.wav -o song.wav\naeolian get file midi@master -r -o midi/"
+)
+@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File or folder to write; without it, standard output."
+)
+@click.option("-r", "--recursive", is_flag=True, help="Get a folder with all below it.")
+def get_file(place: str, output: Path | None, recursive: bool) -> None:
+    """Get a file out of a repo, or a folder with -r."""
+    address = parse_address(place)
+    with open_store() as store:
+        if recursive:
+            if output is None:
+                raise UsageError("A folder cannot go to standard output.", remedy="Name a folder with -o.")
+            count = files.get_folder(store, address, output)
+            warn(f"{count} files in {output}")
+        elif output is None:
+            _, entry = files.find_file(store, address)
+            for block in store.objects.read(entry.object):
+                sys.stdout.buffer.write(block)
+            sys.stdout.buffer.flush()
+        else:
+            files.get_file(store, address, output)
+
+
+@command(example="aeolian list file generated-music@master")
+@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
+@output_option
+def list_file(place: str, output: str) -> None:
+    """List what is directly in a folder of a repo."""
+    with open_store() as store:
+        found = files.listing(store, parse_address(place))
+        if output == "json":
+            print_json(
+                [{"path": p, "type": "dir" if p.endswith("/") else "file", "size": s, "files": n} for p, s, n in found]
+            )
+        else:
+            print_table(
+                ("NAME", "TYPE", "SIZE"), [(p, "dir" if p.endswith("/") else "file", size_text(s)) for p, s, _ in found]
+            )
+
+
+@command(example="aeolian inspect file midi@master:/song.mid")
+@click.argument("place", metavar="REPO@BRANCH:/PATH")
+@output_option
+def inspect_file(place: str, output: str) -> None:
+    """Tell about a file: its size, hash, commit, and the name it had outside."""
+    with open_store() as store:
+        address = parse_address(place)
+        commit, entry = files.find_file(store, address)
+        original = files.original_name(store, address.repo, entry.path)
+        facts = {
+            "repo": address.repo,
+            "path": entry.path,
+            "size": entry.size,
+            "sha256": entry.object,
+            "commit": commit.id,
+            "original": original or entry.path,
+        }
+        if output == "json":
+            print_json(facts)
+            return
+        print_facts(
+            [
+                ("Path", f"{address.repo}@{commit.branch}:{entry.path}"),
+                ("Size", f"{entry.size} bytes"),
+                ("SHA-256", entry.object),
+                ("Commit", commit.id),
+                *([("Was named", original)] if original else []),
+            ]
+        )
+
+
+@command(example="aeolian delete file audio-unprocessed@master:/song.mp3")
+@click.argument("place", metavar="REPO@BRANCH:/PATH")
+@no_run_option
+def delete_file(place: str, no_run: bool) -> None:
+    """Remove a file, or a folder with all below it; what was made from it goes too."""
+    with open_store() as store:
+        address = parse_address(place)
+        commit, count = files.delete_path(store, address)
+        warn(f"{count} files removed in commit {address.repo}@{commit.id}")
+        run_outstanding(store, no_run=no_run)

@@ -1,0 +1,160 @@
+"""The command `aeolian`: a table of what there is, so that asking for help loads nothing but click.
+
+A command is named by its place here and loaded from `module:attribute` when it is called.
+"""
+
+import importlib
+from typing import Any, cast
+
+import click
+
+Table = dict[str, "tuple[str, str] | tuple[str, Table]"]  # name -> (module:attribute or words, help or table)
+
+_REPOS, _FILES, _PIPELINES = "aeolian.cli.repos:", "aeolian.cli.files:", "aeolian.cli.pipelines:"
+_JOBS, _UPKEEP, _MUSIC = "aeolian.cli.jobs:", "aeolian.cli.upkeep:", "aeolian.cli.music:"
+
+COMMANDS: dict[str, Any] = {
+    "create": (
+        "Make a repo or a pipeline.",
+        {
+            "repo": (f"{_REPOS}create_repo", "Make an empty repo."),
+            "pipeline": (f"{_PIPELINES}create_pipeline", "Make the pipelines of a spec file, and run them."),
+        },
+    ),
+    "update": (
+        "Change a pipeline.",
+        {"pipeline": (f"{_PIPELINES}update_pipeline", "Replace pipelines by those of a spec file, and run them.")},
+    ),
+    "delete": (
+        "Remove a repo, a pipeline or files.",
+        {
+            "repo": (f"{_REPOS}delete_repo", "Remove a repo and its history."),
+            "pipeline": (f"{_PIPELINES}delete_pipeline", "Remove a pipeline and what it made."),
+            "file": (f"{_FILES}delete_file", "Remove a file or a folder, and what was made from it."),
+        },
+    ),
+    "list": (
+        "List repos, pipelines, commits, jobs, datums or files.",
+        {
+            "repo": (f"{_REPOS}list_repo", "List the repos."),
+            "pipeline": (f"{_PIPELINES}list_pipeline", "List the pipelines."),
+            "commit": (f"{_REPOS}list_commit", "List commits, newest first."),
+            "job": (f"{_JOBS}list_job", "List jobs, newest first."),
+            "datum": (f"{_JOBS}list_datum", "List the datums of a job."),
+            "file": (f"{_FILES}list_file", "List the files of a folder."),
+        },
+    ),
+    "inspect": (
+        "Tell all about one thing.",
+        {
+            "repo": (f"{_REPOS}inspect_repo", "Tell about a repo."),
+            "pipeline": (f"{_PIPELINES}inspect_pipeline", "Tell about a pipeline."),
+            "commit": (f"{_REPOS}inspect_commit", "Tell about a commit."),
+            "job": (f"{_JOBS}inspect_job", "Tell about a job."),
+            "datum": (f"{_JOBS}inspect_datum", "Tell about a datum."),
+            "file": (f"{_FILES}inspect_file", "Tell about a file."),
+        },
+    ),
+    "put": ("Put files into a repo.", {"file": (f"{_FILES}put_file", "Put files into a repo, and run what follows.")}),
+    "get": ("Get files out of a repo.", {"file": (f"{_FILES}get_file", "Get a file or a folder out of a repo.")}),
+    "start": ("Open a commit.", {"commit": (f"{_REPOS}start_commit", "Open a commit, to put files bit by bit.")}),
+    "finish": (
+        "Close a commit.",
+        {"commit": (f"{_REPOS}finish_commit", "Close an open commit, and run what follows.")},
+    ),
+    "run": (
+        "Run a pipeline again, or make a cron input tick.",
+        {
+            "pipeline": (f"{_PIPELINES}run_pipeline", "Run a pipeline on its inputs as they are."),
+            "cron": (f"{_PIPELINES}run_cron", "Make the cron inputs of a pipeline tick."),
+        },
+    ),
+    "up": (f"{_PIPELINES}up", "Make or change every pipeline of a folder, and run them."),
+    "wait": (f"{_JOBS}wait", "Do what is outstanding; return when nothing is left."),
+    "watch": (f"{_FILES}watch", "Put a folder's changes into a repo, as they come."),
+    "logs": (f"{_JOBS}logs", "Show what programs wrote."),
+    "lineage": (f"{_FILES}lineage", "Trace a file back to the files it was made from."),
+    "gc": (f"{_UPKEEP}gc", "Remove what no commit needs any more."),
+    "fsck": (f"{_UPKEEP}fsck", "Check everything that is stored against its hash."),
+    "doctor": (f"{_UPKEEP}doctor", "Check that this machine has what is needed."),
+    "completion": (f"{_UPKEEP}completion", "Print what makes the shell complete aeolian's commands."),
+    "transcribe": (f"{_MUSIC}transcribe", "Turn recordings into MIDI."),
+    "generate": (f"{_MUSIC}generate", "Continue a MIDI file with a trained model."),
+    "render": (f"{_MUSIC}render", "Turn MIDI into sound and a picture."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are loaded when they are called."""
+
+    def __init__(self, table: dict[str, Any], name: str, help: str, **attributes: Any) -> None:
+        super().__init__(name, help=help, context_settings={"help_option_names": ["-h", "--help"]}, **attributes)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, loaded; plural nouns are taken as well."""
+        name = cmd_name if cmd_name in self._table else cmd_name.removesuffix("s")
+        if name not in self._table:
+            return None
+        first, second = self._table[name]
+        if isinstance(second, dict):
+            return LazyGroup(second, name, first)
+        module, _, attribute = first.partition(":")
+        command = cast(click.Command, getattr(importlib.import_module(module), attribute))
+        command.name = name
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion where there is no such command."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self._table, 1, 0.5)
+            if near:
+                error.message += f" Did you mean {near[0]}?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The names with one line each, out of the table."""
+        rows = [(name, first if isinstance(second, dict) else second) for name, (first, second) in self._table.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+_HELP = """From a folder of recordings to a model, and to new songs.
+
+\b
+    aeolian up pipelines/
+    aeolian put file audio-unprocessed@master -r -f my-songs/
+    aeolian list file rendered-music@master
+
+State is in .aeolian/ or $AEOLIAN_HOME. A place is written repo@branch:/path.
+"""
+
+
+def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from aeolian import __version__
+
+        click.echo(f"aeolian {__version__}")
+        context.exit()
+
+
+main = LazyGroup(
+    COMMANDS,
+    "aeolian",
+    _HELP,
+    params=[
+        click.Option(
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+        )
+    ],
+)

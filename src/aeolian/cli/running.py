@@ -1,0 +1,74 @@
+"""Running what is outstanding in the foreground, and telling what failed so that it can be acted on."""
+
+import sys
+
+import click
+
+from aeolian.cli.common import warn
+from aeolian.engine.events import Listener
+from aeolian.engine.jobs import Job, failed_datums, last_lines, list_jobs
+from aeolian.engine.scheduler import Outcome, Runner
+from aeolian.engine.store import Store
+from aeolian.errors import EXIT_FAILURE
+
+_MOST_DATUMS_TOLD = 5
+_LOG_LINES = 6
+
+
+def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False) -> Outcome:
+    """Runs, with progress on stderr, unless `no_run`. Ends the command with exit code 1 if a job failed."""
+    if no_run:
+        return Outcome()
+    with _progress() as listener:
+        outcome = Runner(store, listener=listener).run(wait=wait)
+    if outcome.elsewhere:
+        warn("another aeolian is at work on this store and takes this over; `aeolian wait` waits for it")
+    if outcome.failed:
+        for event in outcome.jobs:
+            if event.state == "failure":
+                job = next(job for job in list_jobs(store, pipeline=event.pipeline, commit=event.job, limit=1))
+                _tell(store, job)
+        waiting = [event.pipeline for event in outcome.jobs if event.state == "unrunnable"]
+        if waiting:
+            warn(f"not run, for want of that input: {', '.join(waiting)}")
+        sys.exit(EXIT_FAILURE)
+    return outcome
+
+
+def _progress() -> "Progress":
+    if sys.stderr.isatty():
+        from aeolian.cli.live import LiveProgress
+
+        return LiveProgress()
+    from aeolian.cli.lines import LineProgress
+
+    return LineProgress()
+
+
+class Progress:
+    """Draws events while its block runs."""
+
+    def __enter__(self) -> Listener:
+        raise NotImplementedError
+
+    def __exit__(self, *error: object) -> None:
+        raise NotImplementedError
+
+
+def _tell(store: Store, job: Job) -> None:
+    """One block for a failed job: pipeline, datum, input, reason, last lines, and the command that shows more."""
+    failed = failed_datums(store, job)
+    click.echo(f"\npipeline {job.pipeline} failed: {job.reason}", err=True)
+    for record in failed[:_MOST_DATUMS_TOLD]:
+        click.echo(f"  datum {record.id[:16]}", err=True)
+        for part in record.inputs:
+            click.echo(f"    input  {part['repo']}@{part['branch']}:{part['path']}", err=True)
+        click.echo(f"    reason {record.reason}", err=True)
+        lines = [line for line in last_lines(record.log, _LOG_LINES) if not line.startswith("--- ")]
+        for line in lines:
+            click.echo(f"    | {line}", err=True)
+        click.echo(f"    more   aeolian logs --job {job.pipeline}@{job.id[:12]} --datum {record.id[:16]}", err=True)
+    if len(failed) > _MOST_DATUMS_TOLD:
+        click.echo(
+            f"  and {len(failed) - _MOST_DATUMS_TOLD} more: aeolian list datum {job.pipeline}@{job.id[:12]}", err=True
+        )
