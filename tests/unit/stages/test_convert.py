@@ -1,0 +1,232 @@
+"""Recordings to WAV: every good one, under its name; every bad one named, with its reason; nothing lost."""
+
+import errno
+import json
+import subprocess
+import tarfile
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from aeolian.errors import AeolianError, UsageError
+from aeolian.formats import wav as wav_module
+from aeolian.formats.ffmpeg import executable
+from aeolian.stages.convert import Config, run
+from aeolian.stages.options import command
+from aeolian.stages.report import REPORT_NAME
+
+RATE = 22_050
+
+
+def sound(seconds=0.5, channels=2, amplitude=0.5):
+    t = np.arange(int(seconds * RATE)) / RATE
+    wave = amplitude * np.sin(2 * np.pi * 440 * t)
+    return np.repeat(wave[:, np.newaxis], channels, axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def songs(tmp_path):
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    return folder
+
+
+def converted(songs, output, **options):
+    run(Config(songs, output, **options))
+    return summary(output)
+
+
+def summary(output):
+    report = json.loads((output / REPORT_NAME).read_text(encoding="utf-8"))
+    return report, {entry["input"]: entry for entry in report["inputs"]}
+
+
+def outputs(folder):
+    return sorted(path.name for path in folder.iterdir() if path.name != REPORT_NAME)
+
+
+def test_a_folder_with_all_sorts_of_files(songs, tmp_path):
+    soundfile.write(songs / "My Söng.flac", sound(), RATE)
+    soundfile.write(songs / "mono.ogg", sound(channels=1), RATE)
+    (songs / "Sub").mkdir()
+    soundfile.write(songs / "Sub" / "tune.mp3", sound(), RATE)
+    (songs / "Sub" / "tune.mp3").rename(songs / "Sub" / "tune.dat")
+    (songs / "cover.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    (songs / "broken.mp3").write_bytes(b"ID3 this is no sound")
+    (songs / "empty.wav").write_bytes(b"")
+    report, entries = converted(songs, tmp_path / "out")
+    assert outputs(tmp_path / "out") == ["mono.wav", "mysong.wav", "sub-tune.dat.wav"]
+    assert (report["ok"], report["failed"], report["skipped"]) == (3, 2, 1)
+    assert entries["empty.wav"]["reason"] == "is empty (0 bytes)"
+    assert entries["broken.mp3"]["reason"] == "is a text file, not a recording"
+    assert entries["cover.png"] == {
+        "details": {},
+        "input": "cover.png",
+        "outputs": [],
+        "reason": "is a picture, not a recording",
+        "status": "skipped",
+    }
+    details = entries["My Söng.flac"]["details"]
+    assert (details["sample_rate_hz"], details["channels"], details["duration_s"]) == (RATE, 2, 0.5)
+    assert details["source"]["codec"] == "flac"
+
+
+def test_samples_rate_and_channels_are_the_recordings_own(songs, tmp_path):
+    soundfile.write(songs / "a.flac", sound(), RATE)
+    converted(songs, tmp_path / "out")
+    original = soundfile.read(songs / "a.flac", dtype="int16")
+    wav = soundfile.read(tmp_path / "out" / "a.wav", dtype="int16")
+    assert wav[1] == original[1]
+    assert np.array_equal(wav[0], original[0])
+
+
+def test_sample_rate_and_channels_can_be_chosen(songs, tmp_path):
+    soundfile.write(songs / "a.flac", sound(), RATE)
+    converted(songs, tmp_path / "out", sample_rate=16_000, channels=1)
+    info = soundfile.info(tmp_path / "out" / "a.wav")
+    assert (info.samplerate, info.channels, info.subtype) == (16_000, 1, "PCM_16")
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "expected"),
+    [
+        (0.5, {"peak_dbfs": -6.02, "rms_dbfs": -9.03, "clipped_samples": 0, "silent": False}),
+        (0.0, {"peak_dbfs": None, "rms_dbfs": None, "clipped_samples": 0, "silent": True}),
+    ],
+)
+def test_levels(songs, tmp_path, amplitude, expected):
+    soundfile.write(songs / "a.wav", sound(amplitude=amplitude), RATE)
+    _, entries = converted(songs, tmp_path / "out")
+    assert entries["a.wav"]["details"]["levels"] == pytest.approx(expected, abs=0.02)
+
+
+def test_clipped_samples_are_counted(songs, tmp_path):
+    wave = np.clip(4 * sound(channels=1), -1, 1)
+    soundfile.write(songs / "a.wav", wave, RATE, subtype="PCM_16")
+    pcm = soundfile.read(songs / "a.wav", dtype="int16")[0]
+    _, entries = converted(songs, tmp_path / "out")
+    assert entries["a.wav"]["details"]["levels"]["clipped_samples"] == np.isin(pcm, [32767, -32768]).sum() > 1000
+
+
+def test_tags_survive_in_the_report(songs, tmp_path):
+    soundfile.write(tmp_path / "a.wav", sound(), RATE)
+    argv = [executable(), "-v", "error", "-i", str(tmp_path / "a.wav"), "-metadata", "title=Ветер"]
+    subprocess.run([*argv, str(songs / "a.mp3")], check=True)
+    _, entries = converted(songs, tmp_path / "out")
+    assert entries["a.mp3"]["details"]["tags"] == {"title": "Ветер"}
+
+
+def test_a_cut_off_file_is_kept_as_far_as_it_goes_with_a_remark(songs, tmp_path):
+    soundfile.write(songs / "a.flac", sound(10), RATE)
+    data = (songs / "a.flac").read_bytes()
+    (songs / "a.flac").write_bytes(data[: len(data) // 2])
+    _, entries = converted(songs, tmp_path / "out")
+    details = entries["a.flac"]["details"]
+    assert 3 < details["duration_s"] < 7
+    assert any(remark.startswith("cut off: ") for remark in details["remarks"])
+
+
+def test_two_runs_give_the_same_bytes(songs, tmp_path):
+    soundfile.write(songs / "a.ogg", sound(), RATE)
+    for name in ("one", "two"):
+        converted(songs, tmp_path / name, sample_rate=16_000)
+    for file in ("a.wav", REPORT_NAME):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_recording_that_is_too_long_is_refused_and_leaves_nothing(songs, tmp_path):
+    soundfile.write(songs / "long.flac", sound(30), RATE)
+    soundfile.write(songs / "short.flac", sound(1), RATE)
+    _, entries = converted(songs, tmp_path / "out", max_hours=0.005)
+    assert entries["long.flac"]["reason"].startswith("is longer than 0.005 hours")
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name != REPORT_NAME] == ["short.wav"]
+
+
+def test_in_a_worker_one_song_is_named_as_among_all_and_the_summary_is_on_stdout(songs, tmp_path, monkeypatch, capsys):
+    soundfile.write(songs / "song.flac", sound(), RATE)
+    monkeypatch.setenv("PACH_DATUM_ID", "d")
+    run(Config(songs, tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["song-flac.wav"]
+    assert json.loads(capsys.readouterr().out)["ok"] == 1
+
+
+def test_in_a_worker_a_bad_song_makes_no_output_and_no_failure(songs, tmp_path, monkeypatch):
+    (songs / "bad.mp3").write_bytes(b"\x00" * 100)
+    monkeypatch.setenv("PACH_DATUM_ID", "d")
+    run(Config(songs, tmp_path / "out"))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_nothing_usable_is_a_failure_of_the_stage(songs, tmp_path):
+    with pytest.raises(AeolianError, match="No recording was found"):
+        run(Config(songs, tmp_path / "out"))
+    (songs / "bad.mp3").write_bytes(b"\x00" * 100)
+    with pytest.raises(AeolianError, match="none of the 1 inputs"):
+        run(Config(songs, tmp_path / "out"))
+
+
+def test_a_full_disk_ends_the_stage_and_leaves_no_partial_file(songs, tmp_path, monkeypatch):
+    def full(self, block):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for i in range(6):
+        soundfile.write(songs / f"{i}.flac", sound(), RATE)
+    monkeypatch.setattr(wav_module.WavWriter, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(Config(songs, tmp_path / "out"))
+    assert list((tmp_path / "out").iterdir()) == []
+    result = CliRunner().invoke(command(Config, run), ["--input", str(songs), "--output", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "Free some space" in result.output
+
+
+def test_the_output_may_lie_in_the_input_but_not_be_it(songs, tmp_path):
+    soundfile.write(songs / "a.flac", sound(), RATE)
+    for _ in range(2):
+        report, _ = converted(songs, songs / "wav")
+        assert report["ok"] == 1
+    with pytest.raises(UsageError, match="same folder"):
+        run(Config(songs, songs))
+
+
+# A file for each kind of trouble in the collection, and what is said of it; None where the file is good.
+COLLECTION = {
+    "empty_file.mp3": "is empty",
+    "invalid_file_larger.mp3": "is not a recording that ffmpeg can decode",
+    "incomplete.mp3": "is not a recording",
+    "no_audio.ogg": "holds no sound",
+    "no_audio_data_uncompressed.wav": "holds no sound",
+    "ilbm.aiff": "has no audio stream",
+    "alac_file.m4a": "is cut off before any sound begins",
+    "mp4_invalid_size_zero.m4a": "is incomplete: its index (moov atom) is missing",
+    "zero_value_properties.ogg": "ends before any sound begins",
+    "zero_value_properties.wav": "is not a recording that ffmpeg can decode (Invalid sample rate: 0)",
+    "zero_value_properties.flac": "is not a recording that ffmpeg can decode",
+    "flac_application.flac": "is not a recording that ffmpeg can decode (invalid residual)",
+    "there_is_no_such_ext.bogus": "is a text file",
+    "variable-block.flac": None,
+    "cut_off_titles.mp3": None,
+    "vbri.mp3": None,
+    "id3_xxx_lang.mp3": None,
+    "multiple_values_images.wma": None,
+    "multipage-setup.ogg": None,
+    "mp3_audio.asf": None,
+}
+
+
+@pytest.mark.data
+def test_odd_and_broken_files_of_the_world(songs, tmp_path, shared_data):
+    with tarfile.open(shared_data / "nasty" / "audio-tinytag.tar.xz") as archive:
+        for member in archive:
+            if file := archive.extractfile(member):
+                (songs / member.name.rpartition("/")[2]).write_bytes(file.read())
+    report, entries = converted(songs, tmp_path / "out")
+    # 158 is what ffmpeg decodes of them when it is given their names.
+    assert (report["ok"], report["failed"], report["skipped"]) == (158, 69, 16)
+    assert len(outputs(tmp_path / "out")) == 158
+    for name, reason in COLLECTION.items():
+        told = entries[name]["reason"] or None
+        assert (told is None) == (reason is None), name
+        assert (told or "").startswith(reason or ""), name
