@@ -13,6 +13,7 @@ from aeolian.transformer.weights import Floats, Weights, check
 
 ops = keras.ops
 QUERY_BLOCK = 256
+EMBEDDING_DEVIATION = 0.02  # small, or tied logits would begin by betting on the token just heard
 
 
 class MusicTransformer(keras.Model):  # type: ignore[misc]
@@ -26,7 +27,7 @@ class MusicTransformer(keras.Model):  # type: ignore[misc]
         super().__init__(name="music_transformer", dtype=dtype)
         self.config = config
         policy = {"dtype": self.dtype_policy}
-        scale = keras.initializers.RandomNormal(stddev=config.d_model**-0.5)
+        scale = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION)
         self.embedding = keras.layers.Embedding(
             config.vocabulary_size, config.d_model, embeddings_initializer=scale, name="embedding", **policy
         )

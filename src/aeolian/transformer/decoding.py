@@ -1,0 +1,270 @@
+"""The model in plain numpy, for playing: the same logits as the Keras model, token after token, without TensorFlow.
+
+Keys and values of past tokens are kept, so a token costs what it adds. Layer normalisation before a matrix is folded
+into that matrix: its gain and shift always, and its centring too, since what is written to the residual stream can
+be centred at the source; of a normalisation there remains one division by the root of the mean square.
+
+Beyond the context the decoder re-anchors: it takes the second half of its window as the start of a new one and reads
+it in one pass. So the logits are always exactly those of the model for the last max_seq/2 … max_seq tokens, a piece
+may be of any length, and memory stays constant.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aeolian.errors import UsageError
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.positions import sinusoids
+from aeolian.transformer.weights import Floats, Weights
+
+Ids = npt.NDArray[np.integer]
+READ_BLOCK = 256  # tokens that attend at once when many are read
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The matrices of a block, with everything folded in that can be."""
+
+    qkv: Floats
+    qkv_bias: Floats
+    relative: Floats  # [head_dim, max_seq]
+    output: Floats
+    output_bias: Floats
+    inner: Floats
+    inner_bias: Floats
+    outer: Floats
+    outer_bias: Floats
+    norms: tuple[Floats, Floats, Floats, Floats]  # gamma, beta, gamma, beta; used after the sublayers only
+
+
+class Decoder:
+    """`batch` sequences played side by side, all of one length.
+
+    `context`: the window in tokens, at most (and by default) the model's max_seq.
+    """
+
+    def __init__(self, config: ModelConfig, weights: Weights, *, batch: int = 1, context: int | None = None) -> None:
+        self.config, self.batch, self.context = config, batch, context or config.max_seq
+        if not 2 <= self.context <= config.max_seq:
+            raise UsageError(f"A context of {self.context} tokens is not within 2…{config.max_seq}, the model's own.")
+        self.pre_norm = config.norm == "pre"
+        table = weights["embedding.embeddings"] * np.float32(config.d_model**0.5)
+        self._embedding = _centred(table) if self.pre_norm else table
+        self._positions = sinusoids(config.max_seq, config.d_model) if config.positions == "sinusoid" else None
+        if self._positions is not None and self.pre_norm:
+            self._positions = _centred(self._positions)
+        self._layers = [_folded(weights, f"block_{n}", config) for n in range(config.num_layers)]
+        self._output, self._output_bias = _output(weights, config)
+        shape = (config.num_layers, batch, config.num_heads, self.context, config.head_dim)
+        self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._tokens = np.zeros((batch, self.context), np.int64)
+        self._length = 0
+        self._make_buffers()
+
+    @property
+    def length(self) -> int:
+        """How many tokens the present window holds."""
+        return self._length
+
+    def read(self, tokens: Ids) -> Floats:
+        """Appends tokens [batch, n], n ≥ 1, in few passes; logits [batch, vocabulary] of what follows the last."""
+        tokens = np.asarray(tokens, dtype=np.int64)
+        first = self._length + tokens.shape[1] - self.context
+        if first > 0:  # anchor the window where token-by-token reading would have anchored it
+            half = self.context // 2
+            start = -(-first // half) * half
+            tokens = np.concatenate([self._tokens[:, : self._length], tokens], axis=1)[:, start:]
+            self._length = 0
+        for start in range(0, tokens.shape[1], READ_BLOCK):
+            hidden = self._read_block(tokens[:, start : start + READ_BLOCK])
+        return self._logits(hidden[:, -1])
+
+    def step(self, tokens: Ids) -> Floats:
+        """Appends one token [batch] to each sequence; logits [batch, vocabulary], valid until the next call."""
+        if self._length == self.context:
+            return self.read(np.asarray(tokens)[:, None])
+        at, d = self._length, self.config.d_model
+        self._tokens[:, at] = tokens
+        x = self._embedding.take(tokens, axis=0, out=self._x, mode="clip")
+        if self._positions is not None:
+            x += self._positions[at]
+        self._length = at + 1
+        for n, layer in enumerate(self._layers):
+            self._attend_one(n, layer, x)
+            if not self.pre_norm:
+                _normalise(x, layer.norms[0], layer.norms[1], self.config.norm_epsilon)
+            inner = np.matmul(x, layer.inner, out=self._inner)
+            if self.pre_norm:
+                inner *= self._inverse_root(x, d)
+            inner += layer.inner_bias
+            np.maximum(inner, 0.0, out=inner)
+            x += np.matmul(inner, layer.outer, out=self._added)
+            x += layer.outer_bias
+            if not self.pre_norm:
+                _normalise(x, layer.norms[2], layer.norms[3], self.config.norm_epsilon)
+        return self._logits(x)
+
+    def reorder(self, parents: Ids) -> None:
+        """Makes sequence i the continuation of what sequence `parents[i]` was, for beam search."""
+        self._tokens = self._tokens[parents]
+        end = self._length
+        self._keys[:, :, :, :end] = self._keys[:, parents, :, :end]
+        self._values[:, :, :, :end] = self._values[:, parents, :, :end]
+
+    def _make_buffers(self) -> None:
+        c, b = self.config, self.batch
+        self._x, self._added = np.empty((b, c.d_model), np.float32), np.empty((b, c.d_model), np.float32)
+        self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.d_ff), np.float32)
+        self._mixed = np.empty((b, c.num_heads, 1, c.head_dim), np.float32)
+        self._result = np.empty((b, c.vocabulary_size), np.float32)
+        self._split = self._qkv.reshape(b, 3, c.num_heads, c.head_dim)
+        self._query = self._split[:, 0]
+        self._query_rows = np.empty((b * c.num_heads, c.head_dim), np.float32)
+        self._scores = np.empty(b * c.num_heads * self.context, np.float32)
+        self._distances = np.empty(b * c.num_heads * self.context, np.float32)
+
+    def _inverse_root(self, x: Floats, d: int) -> Floats:
+        """1 / sqrt(mean square + ε) of each row, as a column: what is left of a folded layer normalisation."""
+        if self.batch == 1:
+            row = x[0]
+            return np.float32(1.0 / math.sqrt(float(row.dot(row)) / d + self.config.norm_epsilon))  # type: ignore[return-value]
+        return _inverse_roots(x, self.config.norm_epsilon)
+
+    def _attend_one(self, n: int, layer: _Layer, x: Floats) -> None:
+        """Attention of the newest token to itself and all before it, added to x [batch, d_model]."""
+        b, heads, head_dim, end = self.batch, self.config.num_heads, self.config.head_dim, self._length
+        qkv = np.matmul(x, layer.qkv, out=self._qkv)
+        if self.pre_norm:
+            qkv *= self._inverse_root(x, self.config.d_model)
+        qkv += layer.qkv_bias
+        self._keys[n, :, :, end - 1] = self._split[:, 1]
+        self._values[n, :, :, end - 1] = self._split[:, 2]
+        scores = self._scores[: b * heads * end].reshape(b, heads, end)
+        distances = self._distances[: b * heads * end].reshape(b * heads, end)
+        np.matmul(self._keys[n, :, :, :end], self._query[..., None], out=scores[..., None])
+        query = self._query.reshape(b * heads, head_dim) if b == 1 else self._query_rows
+        if b > 1:
+            query.reshape(b, heads, head_dim)[:] = self._query
+        np.matmul(query, layer.relative[:, layer.relative.shape[1] - end :], out=distances)
+        scores += distances.reshape(b, heads, end)
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        mixed = np.matmul(scores[:, :, None], self._values[n, :, :, :end], out=self._mixed)
+        mixed /= scores.sum(axis=-1)[..., None, None]
+        x += np.matmul(mixed.reshape(b, -1), layer.output, out=self._added)
+        x += layer.output_bias
+
+    def _read_block(self, tokens: npt.NDArray[np.int64]) -> Floats:
+        """Appends tokens [batch, m] that fit in the window; the hidden states [batch, m, d_model] after the blocks."""
+        start, m = self._length, tokens.shape[1]
+        end = start + m
+        self._tokens[:, start:end] = tokens
+        x = self._embedding[tokens]
+        if self._positions is not None:
+            x += self._positions[start:end]
+        self._length = end
+        future = np.triu(np.full((m, end), -np.inf, np.float32), k=start + 1)
+        epsilon = self.config.norm_epsilon
+        for n, layer in enumerate(self._layers):
+            qkv = x @ layer.qkv
+            if self.pre_norm:
+                qkv *= _inverse_roots(x, epsilon)
+            x += self._attend_many(n, layer, qkv + layer.qkv_bias, future) @ layer.output + layer.output_bias
+            if not self.pre_norm:
+                _normalise(x, layer.norms[0], layer.norms[1], epsilon)
+            inner = x @ layer.inner
+            if self.pre_norm:
+                inner *= _inverse_roots(x, epsilon)
+            x += np.maximum(inner + layer.inner_bias, 0.0) @ layer.outer + layer.outer_bias
+            if not self.pre_norm:
+                _normalise(x, layer.norms[2], layer.norms[3], epsilon)
+        return x
+
+    def _attend_many(self, n: int, layer: _Layer, qkv: Floats, future: Floats) -> Floats:
+        """Attention of m tokens, qkv [batch, m, 3·d_model], to all up to themselves: [batch, m, d_model]."""
+        c, m, end = self.config, qkv.shape[1], self._length
+        split = qkv.reshape(self.batch, m, 3, c.num_heads, c.head_dim).transpose(2, 0, 3, 1, 4)
+        self._keys[n, :, :, end - m : end], self._values[n, :, :, end - m : end] = split[1], split[2]
+        query = np.ascontiguousarray(split[0])
+        scores = query @ self._keys[n, :, :, :end].swapaxes(-1, -2)
+        # Skewing, as in layers.skew: row r of Q Eᵀ moves left by m - 1 - r, which is a view with another stride.
+        distances = np.zeros((self.batch, c.num_heads, m * end + m), np.float32)
+        rows = distances[..., : m * end].reshape(self.batch, c.num_heads, m, end)
+        np.matmul(query, layer.relative[:, layer.relative.shape[1] - end :], out=rows)
+        shape, (outer, middle, item) = scores.shape, distances.strides
+        scores += np.lib.stride_tricks.as_strided(
+            distances[..., m - 1 :], shape, (outer, middle, (end - 1) * item, item), writeable=False
+        )
+        scores += future
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=-1, keepdims=True)
+        mixed = scores @ self._values[n, :, :, :end]
+        return mixed.transpose(0, 2, 1, 3).reshape(self.batch, m, c.d_model)
+
+    def _logits(self, x: Floats) -> Floats:
+        logits = np.matmul(x, self._output, out=self._result)
+        if self.pre_norm:
+            logits *= _inverse_roots(x, self.config.norm_epsilon)
+        logits += self._output_bias
+        return logits
+
+
+def _centred(matrix: Floats) -> Floats:
+    """Rows minus their mean: what is written to the stream by a matrix with such rows needs no centring later."""
+    return matrix - matrix.mean(axis=-1, keepdims=True)
+
+
+def _inverse_roots(x: Floats, epsilon: float) -> Floats:
+    """1 / sqrt(mean square + ε) over the last axis, kept."""
+    roots: Floats = 1.0 / np.sqrt(np.einsum("...i,...i->...", x, x)[..., None] / x.shape[-1] + np.float32(epsilon))
+    return roots
+
+
+def _normalise(x: Floats, gamma: Floats, beta: Floats, epsilon: float) -> None:
+    """Layer normalisation of the last axis, in place."""
+    x -= x.mean(axis=-1, keepdims=True)
+    x *= _inverse_roots(x, epsilon)
+    x *= gamma
+    x += beta
+
+
+def _folded(weights: Weights, block: str, config: ModelConfig) -> _Layer:
+    def get(name: str) -> Floats:
+        return weights[f"{block}.{name}"]
+
+    qkv, qkv_bias = get("attention.qkv.kernel"), get("attention.qkv.bias")
+    inner, inner_bias = get("inner.kernel"), get("inner.bias")
+    output, output_bias = get("attention.output.kernel"), get("attention.output.bias")
+    outer, outer_bias = get("outer.kernel"), get("outer.bias")
+    norms = tuple(get(f"{n}.{part}") for n in ("attention_norm", "feed_forward_norm") for part in ("gamma", "beta"))
+    if config.norm == "pre":
+        qkv, qkv_bias = norms[0][:, None] * qkv, qkv_bias + norms[1] @ qkv
+        inner, inner_bias = norms[2][:, None] * inner, inner_bias + norms[3] @ inner
+        output, output_bias, outer, outer_bias = map(_centred, (output, output_bias, outer, outer_bias))
+    scale = np.ones(3 * config.d_model, np.float32)
+    scale[: config.d_model] = config.head_dim**-0.5
+    return _Layer(
+        qkv=np.ascontiguousarray(qkv * scale),
+        qkv_bias=qkv_bias * scale,
+        relative=np.ascontiguousarray(get("attention.relative").T),
+        output=np.ascontiguousarray(output),
+        output_bias=output_bias,
+        inner=np.ascontiguousarray(inner),
+        inner_bias=inner_bias,
+        outer=np.ascontiguousarray(outer),
+        outer_bias=outer_bias,
+        norms=norms,  # type: ignore[arg-type]
+    )
+
+
+def _output(weights: Weights, config: ModelConfig) -> tuple[Floats, Floats]:
+    tied = config.tied_output
+    kernel, bias = weights["embedding.embeddings"].T if tied else weights["output.kernel"], weights["output.bias"]
+    if config.norm == "pre":
+        gamma, beta = weights["final_norm.gamma"], weights["final_norm.beta"]
+        kernel, bias = gamma[:, None] * kernel, bias + beta @ kernel
+    return np.ascontiguousarray(kernel), bias
