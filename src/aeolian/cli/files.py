@@ -1,6 +1,8 @@
 """`aeolian put|get|list|inspect|delete file`, `watch` and `lineage`."""
 
+import shlex
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -19,6 +21,9 @@ from aeolian.cli.common import (
 from aeolian.cli.running import run_outstanding
 from aeolian.engine import files
 from aeolian.engine.addresses import parse_address
+from aeolian.engine.lineage import Origin
+from aeolian.engine.lineage import lineage as trace
+from aeolian.engine.watch import Watcher
 from aeolian.errors import UsageError
 
 _MOST_RENAMES_TOLD = 20
@@ -168,3 +173,46 @@ def delete_file(place: str, no_run: bool) -> None:
         commit, count = files.delete_path(store, address)
         warn(f"{count} files removed in commit {address.repo}@{commit.id}")
         run_outstanding(store, no_run=no_run)
+
+
+@command(example="aeolian watch my-songs/ audio-unprocessed@master")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
+@click.option("--interval", default=2.0, show_default=True, help="Seconds between two looks at the folder.")
+def watch(folder: Path, place: str, interval: float) -> None:
+    """Put a folder's changes into a repo as they come, and run what follows. Ends with Ctrl-C.
+
+    Files that come together are one commit; a file that is still growing waits.
+    """
+    with open_store() as store:
+        watcher = Watcher(store, folder, parse_address(place))
+        warn(f"watching {folder}; Ctrl-C ends it")
+        while True:
+            count = watcher.step()
+            if count:
+                warn(f"{count} files changed")
+                run_outstanding(store, go_on=True)
+            time.sleep(interval)
+
+
+@command(example="aeolian lineage rendered-music@master:/song.wav")
+@click.argument("place", metavar="REPO@BRANCH:/PATH")
+@output_option
+def lineage(place: str, output: str) -> None:
+    """Trace a file back to the files it was made from, with hashes and commands."""
+    with open_store() as store:
+        origin = trace(store, parse_address(place))
+        if output == "json":
+            print_json(origin)
+        else:
+            _draw(origin, "", "")
+
+
+def _draw(origin: Origin, first: str, rest: str) -> None:
+    was = f" (was {origin.original})" if origin.original else ""
+    click.echo(f"{first}{origin.repo}@{origin.commit[:12]}:{origin.path}  sha256:{origin.sha256[:16]}{was}")
+    if origin.pipeline:
+        click.echo(f"{rest}{'│' if origin.inputs else ' '}  by {origin.pipeline}: {shlex.join(origin.command)}")
+    for place, part in enumerate(origin.inputs):
+        last = place == len(origin.inputs) - 1
+        _draw(part, f"{rest}{'└─ ' if last else '├─ '}", f"{rest}{'   ' if last else '│  '}")

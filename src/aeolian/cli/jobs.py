@@ -146,4 +146,5 @@ def _duration(job: Job) -> str:
 
 
 def _facts(record: DatumRecord) -> dict[str, object]:
-    return plain(record) | {"label": record.label}
+    facts: dict[str, object] = plain(record)
+    return facts | {"label": record.label}

@@ -15,8 +15,8 @@ _MOST_DATUMS_TOLD = 5
 _LOG_LINES = 6
 
 
-def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False) -> Outcome:
-    """Runs, with progress on stderr, unless `no_run`. Ends the command with exit code 1 if a job failed."""
+def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, go_on: bool = False) -> Outcome:
+    """Runs, with progress on stderr, unless `no_run`. Ends the command with exit code 1 if a job failed, unless `go_on`."""
     if no_run:
         return Outcome()
     with _progress() as listener:
@@ -31,7 +31,8 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False) -
         waiting = [event.pipeline for event in outcome.jobs if event.state == "unrunnable"]
         if waiting:
             warn(f"not run, for want of that input: {', '.join(waiting)}")
-        sys.exit(EXIT_FAILURE)
+        if not go_on:
+            sys.exit(EXIT_FAILURE)
     return outcome
 
 

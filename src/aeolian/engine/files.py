@@ -136,7 +136,7 @@ def delete_path(store: Store, address: Address) -> tuple[Commit, int]:
         found = list(entries_at(store, tree, address.path)) if tree else []
         if not found:
             raise _nothing(address)
-        commit = commit_files(store, address.repo, address.reference, dict.fromkeys((entry.path for entry in found)))
+        commit = commit_files(store, address.repo, address.reference, dict.fromkeys(entry.path for entry in found))
         return commit, len(found)
 
 

@@ -94,7 +94,7 @@ class _Matches:
         if node.kind == "union":
             return list(itertools.chain.from_iterable(parts))
         if node.kind == "cross":
-            return [_joined(combination) for combination in itertools.product(*parts)]
+            return list(map(_joined, itertools.product(*parts)))
         if node.kind == "join":
             return list(_join(node, parts))
         return list(_group(parts))
@@ -162,8 +162,7 @@ def _join(node: Many, parts: list[list[Combination]]) -> Iterator[Combination]:
             sides = [side for side in sides if side and any(part.input.outer_join for part in side[0])]
             if not sides:
                 continue
-        for combination in itertools.product(*sides):
-            yield _joined(combination)
+        yield from map(_joined, itertools.product(*sides))
 
 
 def _group(parts: list[list[Combination]]) -> Iterator[Combination]:

@@ -156,7 +156,7 @@ def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None) -> bool:
     job = store.db.one("SELECT state, code FROM job WHERE pipeline_id = ? ORDER BY seq DESC LIMIT 1", old.row)
     if job is None or job["state"] in ("created", "running"):
         return True
-    return job["state"] == "success" and job["code"] == program_hash(store, old)
+    return bool(job["state"] == "success" and job["code"] == program_hash(store, old))
 
 
 def _has_input(store: Store, name: str, planned: set[str]) -> bool:
@@ -173,7 +173,7 @@ def _has_input(store: Store, name: str, planned: set[str]) -> bool:
 
 
 def run_pipeline(store: Store, name: str) -> None:
-    """Plans a job of the pipeline on its inputs as they are, and all that follows. Raises `UsageError` if there is none."""
+    """Plans a job of the pipeline on its inputs as they are, and all that follows. Raises `UsageError` if it is unknown."""
     with store.db.transaction():
         inspect_pipeline(store, name)
         trigger(store, new_set(store), [], also=[name])

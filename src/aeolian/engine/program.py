@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from aeolian.engine.catalog import Pipeline
 from aeolian.engine.spec import Spec
@@ -63,7 +64,7 @@ def set_arguments(cmd: tuple[str, ...], arguments: tuple[tuple[str, str], ...]) 
 def program_hash(store: Store, pipeline: Pipeline) -> str:
     """64 hexadecimal digits that change whenever what the pipeline runs changes."""
     spec = pipeline.spec
-    parts = {"transform": asdict(spec.transform), "salt": spec.salt, "files": []}
+    parts: dict[str, Any] = {"transform": asdict(spec.transform), "salt": spec.salt}
     roots = [pipeline.source] if pipeline.source else []
     roots += [Path(part).absolute() for part in os.environ.get(CODE_VARIABLE, "").split(os.pathsep) if part]
     parts["files"] = [[_tree_hash(store, root)] for root in roots]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from aeolian.engine.durations import seconds
 from aeolian.engine.spec_check import Problems, check
@@ -165,7 +165,7 @@ def _input(data: dict[str, Any], pipeline: str) -> Input:
     if kind == "cron":
         repo = value.get("repo") or f"{pipeline}_{value['name']}"
         return Pfs(name=value["name"], repo=repo, branch=DEFAULT_BRANCH, glob="/*", is_cron=True)
-    return Many(kind, tuple(_input(part, pipeline) for part in value))
+    return Many(cast(Kind, kind), tuple(_input(part, pipeline) for part in value))
 
 
 def _walk(node: Input) -> Iterator[Pfs]:

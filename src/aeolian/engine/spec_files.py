@@ -73,6 +73,7 @@ def parse_documents(text: str, file: str) -> list[Document]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            assert node is not None
             for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
                 lines: dict[Place, int] = {}
                 _note_lines(part, (), lines, file)

@@ -11,7 +11,6 @@ from typing import BinaryIO
 from aeolian.engine.catalog import Pipeline
 from aeolian.engine.executors import Command, Executor
 from aeolian.engine.inputs import Datum
-from aeolian.engine.objects import Intake
 from aeolian.engine.processes import Exit, Processes, kill_noted
 from aeolian.engine.scratch import Layout, collect, lay_out, refuse_changed_inputs
 from aeolian.engine.store import Store
