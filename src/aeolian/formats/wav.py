@@ -24,6 +24,7 @@ MAX_RIFF_BYTES = 0xFFFF_FFFF
 _IN_DS64 = 0xFFFF_FFFF
 _SMALL_HEADER_BYTES = 44
 _MOVED_BYTES = 1 << 24
+_PIECE_FRAMES = 1 << 14
 _BYTES_PER_SAMPLE = 2
 _FULL_SCALE = 32768.0
 _DS64_BYTES = 28
@@ -147,18 +148,27 @@ class WavReader:
         A file that is damaged further on ends there, and `complaint` says why. Raises `InputError` if nothing
         could be read before the damage.
         """
-        while True:
-            try:
-                block: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
-            except soundfile.SoundFileError as error:
-                if self.read_frames:
-                    self.complaint = _reason(error)
-                    return
-                raise InputError(f"is damaged: {_reason(error)}") from error
-            if not len(block):
+        while not self.complaint:
+            pieces = [piece for piece in self._pieces(frames) if len(piece)]
+            if not pieces:
                 return
-            self.read_frames += len(block)
-            yield block
+            self.read_frames += sum(map(len, pieces))
+            yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _pieces(self, frames: int) -> Iterator[NDArray[np.float32]]:
+        """`frames` in pieces: when libsndfile meets damage, it keeps back the whole of what was asked for."""
+        for start in range(0, frames, _PIECE_FRAMES):
+            wanted = min(_PIECE_FRAMES, frames - start)
+            try:
+                piece: NDArray[np.float32] = self._file.read(wanted, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as error:
+                if start + self.read_frames == 0:
+                    raise InputError(f"is damaged: {_reason(error)}") from error
+                self.complaint = _reason(error)
+                return
+            yield piece
+            if len(piece) < wanted:
+                return
 
     def close(self) -> None:
         """Closes the file."""
@@ -176,4 +186,4 @@ class WavReader:
 def _reason(error: Exception) -> str:
     """libsndfile's complaint without the path in front of it."""
     text = getattr(error, "error_string", "") or str(error)
-    return text.strip().rstrip(".")
+    return text.strip().removeprefix("Error :").strip().rstrip(".")

@@ -85,6 +85,6 @@ class ArrayRecording:
 
     def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:
         """The samples, float32[≤ frames, channels] at a time."""
-        table = self.samples.reshape(len(self.samples), -1)
+        table = self.samples.reshape(len(self.samples), self.channels)
         for start in range(0, len(table), frames):
             yield table[start : start + frames]

@@ -1,0 +1,141 @@
+"""WAV to MIDI: what was played, one model for all, every bad file named."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from aeolian.errors import AeolianError, UsageError
+from aeolian.formats.midi import read_midi
+from aeolian.music.notes import Notes
+from aeolian.stages.report import REPORT_NAME
+from aeolian.stages.transcribe import Config, run
+from aeolian.transcription import basic_pitch
+
+RATE = 22_050
+MELODY = [(0.3, 60), (0.9, 64), (1.5, 67), (2.1, 72)]
+
+
+def melody(channels=1, rate=RATE):
+    t = np.arange(int(3.0 * rate)) / rate
+    wave = np.zeros_like(t)
+    for onset_s, pitch in MELODY:
+        f0_hz = 440 * 2 ** ((pitch - 69) / 12)
+        since = t - onset_s
+        tone = sum(np.sin(2 * np.pi * f0_hz * k * t) / k**2 for k in range(1, 4))
+        wave += 0.3 * ((since > 0) & (since < 0.5)) * np.exp(-3 * since.clip(0)) * tone
+    return np.repeat(wave[:, np.newaxis], channels, axis=1)
+
+
+@pytest.fixture
+def wavs(tmp_path):
+    folder = tmp_path / "wav"
+    folder.mkdir()
+    return folder
+
+
+def transcribed(wavs, output, **options):
+    run(Config(wavs, output, **options))
+    report = json.loads((output / REPORT_NAME).read_text(encoding="utf-8"))
+    return report, {entry["input"]: entry for entry in report["inputs"]}
+
+
+def test_the_melody_comes_out_as_midi(wavs, tmp_path):
+    soundfile.write(wavs / "song.wav", melody(2, 44_100), 44_100)
+    _, entries = transcribed(wavs, tmp_path / "out")
+    notes = read_midi(tmp_path / "out" / "song.mid")
+    assert notes.pitch.tolist() == [pitch for _, pitch in MELODY]
+    np.testing.assert_allclose(notes.onset_s, [onset_s for onset_s, _ in MELODY], atol=0.03)
+    assert (notes.velocity > 40).all()
+    entry = entries["song.wav"]
+    assert entry["outputs"] == ["song.mid"]
+    assert entry["details"].pop("backend_version").startswith("0.4.0 (nmp.onnx sha256 ")
+    assert entry["details"] == {
+        "backend": "basic-pitch",
+        "duration_s": 3.0,
+        "notes": 4,
+        "notes_per_s": 1.33,
+        "pitch_range": [60, 72],
+        "remarks": [],
+        "sample_rate_hz": 44_100,
+    }
+
+
+def test_bad_files_are_named_and_stop_nothing(wavs, tmp_path):
+    soundfile.write(wavs / "good.flac", melody(), RATE)
+    soundfile.write(wavs / "silence.wav", np.zeros(RATE), RATE)
+    soundfile.write(wavs / "nothing.wav", np.zeros((0, 1)), RATE)
+    soundfile.write(wavs / "blink.wav", np.zeros(10), RATE)
+    (wavs / "broken.wav").write_bytes(b"RIFF....")
+    (wavs / "notes.txt").write_text("titles")
+    report, entries = transcribed(wavs, tmp_path / "out")
+    assert (report["ok"], report["failed"], report["skipped"]) == (1, 4, 1)
+    assert entries["silence.wav"]["reason"].startswith("no notes found")
+    assert entries["blink.wav"]["reason"].startswith("no notes found")
+    assert entries["nothing.wav"]["reason"] == "holds no samples"
+    assert entries["broken.wav"]["reason"].startswith("cannot be read as audio")
+    assert entries["notes.txt"]["status"] == "skipped"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.mid", REPORT_NAME]
+
+
+def test_one_model_hears_all_files(wavs, tmp_path, monkeypatch):
+    made = []
+
+    class Counted:
+        name, version, sample_rate_hz = "basic-pitch", "test", RATE
+
+        def __init__(self, thresholds):
+            made.append(thresholds)
+
+        def transcribe(self, recording, report):
+            assert sum(map(len, recording.blocks(1000))) == 3 * RATE
+            return Notes.of([(0.0, 1.0, 60, 64)])
+
+    monkeypatch.setattr(basic_pitch, "BasicPitch", Counted)
+    for name in ("a", "b", "c"):
+        soundfile.write(wavs / f"{name}.wav", melody(), RATE)
+    report, _ = transcribed(wavs, tmp_path / "out", onset_threshold=0.4, minimum_note_length=58.0, melodia=False)
+    assert report["ok"] == 3
+    (thresholds,) = made
+    assert (thresholds.onset, thresholds.sounding, thresholds.shortest_frames) == (0.4, 0.3, 5)
+    assert thresholds.without_onset is False
+
+
+def test_two_runs_give_the_same_bytes(wavs, tmp_path):
+    soundfile.write(wavs / "song.wav", melody(), RATE)
+    for name in ("one", "two"):
+        transcribed(wavs, tmp_path / name)
+    for file in ("song.mid", REPORT_NAME):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+@pytest.mark.parametrize(("name", "stem"), [("song-flac", "song-flac"), ("mysong-d16216", "mysong-d16216")])
+def test_in_a_worker_the_name_that_convert_gave_is_kept(wavs, tmp_path, monkeypatch, name, stem):
+    soundfile.write(wavs / f"{name}.wav", melody(), RATE)
+    monkeypatch.setenv("PACH_DATUM_ID", "d")
+    run(Config(wavs, tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{stem}.mid"]
+
+
+def test_in_a_worker_silence_makes_no_output_and_no_failure(wavs, tmp_path, monkeypatch, capsys):
+    soundfile.write(wavs / "silence.wav", np.zeros(RATE), RATE)
+    monkeypatch.setenv("PACH_DATUM_ID", "d")
+    run(Config(wavs, tmp_path / "out"))
+    assert list((tmp_path / "out").iterdir()) == []
+    assert json.loads(capsys.readouterr().out)["failed"] == 1
+
+
+def test_a_damaged_recording_gives_what_it_holds(wavs, tmp_path):
+    soundfile.write(wavs / "song.flac", np.concatenate([melody(), melody()]), RATE)
+    data = (wavs / "song.flac").read_bytes()
+    (wavs / "song.flac").write_bytes(data[: int(len(data) * 0.55)])
+    _, entries = transcribed(wavs, tmp_path / "out")
+    assert entries["song.flac"]["details"]["notes"] >= 4
+
+
+def test_nothing_usable_is_a_failure_of_the_stage(wavs, tmp_path):
+    with pytest.raises(AeolianError, match="No recording was found"):
+        run(Config(wavs, tmp_path / "out"))
+    with pytest.raises(UsageError, match="does not exist"):
+        run(Config(wavs / "nowhere", tmp_path / "out"))
