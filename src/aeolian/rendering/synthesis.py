@@ -93,7 +93,8 @@ def blocks(
         limits = f"{MIN_SAMPLE_RATE_HZ}…{MAX_SAMPLE_RATE_HZ}"
         raise UsageError(f"A sample rate of {sample_rate_hz} Hz is not possible; {limits} are.")
     if notes.end_s > MAX_DURATION_S:
-        raise InputError(f"goes on for {notes.end_s / 3600:,.0f} hours; {MAX_DURATION_S / 3600:.0f} are possible.")
+        hours, limit = notes.end_s / 3600, MAX_DURATION_S / 3600
+        raise InputError(f"goes on for {hours:,.0f} hours; at most {limit:.0f} can be rendered.")
     path = soundfont or default_soundfont()
     frames = total_frames(notes, sample_rate_hz=sample_rate_hz, tail_s=tail_s)
     tell = report or (lambda done, total, note: None)
