@@ -1,0 +1,136 @@
+"""How fast and how well the Basic Pitch backend hears: against the package's own `predict`, and against a piano.
+
+    .venv/bin/python benchmarks/transcription.py --stock BP/bin/python --maps ../shared/data/audio/maps-enstdkam.tar
+
+`--stock` is the Python of an environment with basic-pitch and its friends (`scripts/make_transcription_goldens.py`
+tells how to make one). `--maps` is a tar of recordings (.flac) with ground truth (.tsv: onset, offset, note, velocity).
+Each program hears all files, warm, in a process of its own; the rounds alternate, the best of each counts.
+Scores are mir_eval's: onsets within 50 ms, pitch within 50 cents, offsets within max(50 ms, 20 %), means over pieces.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path, help="recordings to hear, besides those of --maps")
+    parser.add_argument("--stock", type=Path, help="a Python that has the package basic-pitch with its dependencies")
+    parser.add_argument("--maps", type=Path, help="tar of recordings with ground truth")
+    parser.add_argument("--pieces", type=int, default=4, help="how many pieces of --maps, shortest first")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--worker", choices=("ours", "stock"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.worker, options.files)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        truths = unpack(options.maps, options.pieces, Path(folder)) if options.maps else {}
+        compare([*options.files, *truths], truths, options)
+
+
+def unpack(archive_path, pieces, folder):
+    with tarfile.open(archive_path) as archive:
+        flacs = sorted((m for m in archive if m.name.endswith(".flac")), key=lambda m: m.size)[:pieces]
+        found = {}
+        for member in flacs:
+            for name in (member.name, member.name.replace(".flac", ".tsv")):
+                (folder / Path(name).name).write_bytes(archive.extractfile(name).read())
+            path = folder / Path(member.name).name
+            found[path] = path.with_suffix(".tsv")
+    return found
+
+
+def compare(files, truths, options):
+    import soundfile
+
+    seconds = sum(soundfile.info(file).duration for file in files)
+    print(f"{len(files)} recordings, {seconds / 60:.1f} minutes")
+    pythons = {"ours": sys.executable} | ({"stock": str(options.stock)} if options.stock else {})
+    runs = {name: [] for name in pythons}
+    for _ in range(options.rounds):
+        for name, python in pythons.items():
+            argv = [python, __file__, "--worker", name, *map(str, files)]
+            done = subprocess.run(argv, capture_output=True, text=True, check=True)
+            runs[name].append(json.loads(done.stdout.splitlines()[-1]))
+    for name, rounds in runs.items():
+        best = min(rounds, key=lambda r: r["seconds"])
+        print(f"{name:6} {seconds / best['seconds']:6.1f} x real time, {best['megabytes']} MB", end="")
+        if truths:
+            scores = [score(best["notes"][str(f)], truth(t)) for f, t in truths.items()]
+            onset, offset = (100 * statistics.mean(column) for column in zip(*scores, strict=True))
+            print(f", onset F1 {onset:.1f}, onset+offset F1 {offset:.1f} over {len(truths)} pieces", end="")
+        print()
+    if "stock" in runs:
+        ours, stock = runs["ours"][0]["notes"], runs["stock"][0]["notes"]
+        agreement = [score(ours[file], stock[file], onset_s=0.001)[0] for file in ours]
+        print(f"ours against stock: note F1 at 1 ms {min(agreement):.4f} at worst, over {len(agreement)} recordings")
+
+
+def score(estimated, reference, onset_s=0.05):
+    import mir_eval
+    import numpy as np
+
+    def columns(notes):
+        table = np.array(notes, float).reshape(-1, 4)
+        return table[:, :2], 440.0 * 2 ** ((table[:, 2] - 69) / 12)
+
+    if not estimated or not reference:
+        return (float(not estimated and not reference),) * 2
+    arguments = (*columns(reference), *columns(estimated))
+    return tuple(
+        mir_eval.transcription.precision_recall_f1_overlap(*arguments, onset_tolerance=onset_s, offset_ratio=ratio)[2]
+        for ratio in (None, 0.2)
+    )
+
+
+def truth(path):
+    rows = [line.split() for line in path.read_text().splitlines() if line and not line.startswith(("#", "onset"))]
+    return [[float(onset), float(offset), int(float(note)), 0] for onset, offset, note, *_ in rows]
+
+
+def work(name, files):
+    hear = {"ours": hear_ours, "stock": hear_stock}[name]()
+    hear(files[0])
+    begin = time.perf_counter()
+    notes = {str(file): hear(file) for file in files}
+    seconds = time.perf_counter() - begin
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps({"seconds": seconds, "megabytes": megabytes, "notes": notes}))
+
+
+def hear_ours():
+    from aeolian.formats.wav import WavReader
+    from aeolian.transcription.basic_pitch import BasicPitch
+
+    model = BasicPitch()
+
+    def hear(file):
+        with WavReader(file) as recording:
+            return model.transcribe(recording).rows()
+
+    return hear
+
+
+def hear_stock():
+    from basic_pitch.inference import ICASSP_2022_MODEL_PATH, Model, predict
+
+    model = Model(str(ICASSP_2022_MODEL_PATH))
+
+    def hear(file):
+        _, _, found = predict(file, model)
+        return [[float(a), float(b), int(p), round(127 * float(v))] for a, b, p, v, _ in found]
+
+    return hear
+
+
+if __name__ == "__main__":
+    main()
