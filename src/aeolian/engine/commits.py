@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aeolian.engine.addresses import Address
+from aeolian.engine.clashes import clash
 from aeolian.engine.repos import branch_id, repo_id, suggest
 from aeolian.engine.store import Store
 from aeolian.engine.trees import EMPTY, Entry
@@ -65,7 +66,10 @@ def commit_files(
         open_one = store.db.one("SELECT seq, tree FROM revision WHERE branch_id = ? AND state = 'open'", row)
         base = open_one["tree"] if open_one else head_tree(store, row)
         tree = store.trees.edit(EMPTY if clear else base, changes)
-        _refuse_clashes(store, tree, changes)
+        both = clash(store.trees, tree, [path for path, entry in changes.items() if entry])
+        if both:
+            what = f"{repo}@{branch}:{both} cannot be a file and a folder."
+            raise UsageError(what, remedy="Delete the one that is there, or choose another path.")
         if open_one:
             store.db.run("UPDATE revision SET tree = ? WHERE branch_id = ? AND seq = ?", tree, row, open_one["seq"])
             return _commit(store, row, open_one["seq"])
@@ -196,32 +200,3 @@ def _refuse_output(store: Store, repo: str) -> None:
     repo_id(store, repo)
     if store.db.one("SELECT 1 FROM pipeline WHERE name = ?", repo):
         raise UsageError(f"{repo} is written by the pipeline {repo} alone.", remedy="Put files into one of its inputs.")
-
-
-def _refuse_clashes(store: Store, tree: str, changes: Mapping[str, Entry | None]) -> None:
-    """A file cannot be where a folder is. Looks only at what changed."""
-    folders = set()
-    for path in (path for path, entry in changes.items() if entry):
-        parent = path.rpartition("/")[0]
-        while parent and parent not in folders:
-            folders.add(parent)
-            parent = parent.rpartition("/")[0]
-    for folder in folders:
-        if store.trees.get(tree, folder):
-            raise UsageError(
-                f"{folder} is a file and cannot be a folder too.", remedy="Delete the file, or choose another path."
-            )
-    known: set[str] = set()
-    for path in (path for path, entry in changes.items() if entry):
-        if path in folders or (len(changes) < 64 and store.trees.has_folder(tree, path)):
-            known.add(path)
-    if len(changes) >= 64:
-        paths = {path for path, entry in changes.items() if entry}
-        for entry in store.trees.entries(tree):
-            parent = entry.path.rpartition("/")[0]
-            if parent in paths:
-                known.add(parent)
-    if known:
-        raise UsageError(
-            f"{min(known)} is a folder and cannot be a file too.", remedy="Delete the folder, or choose another path."
-        )

@@ -17,6 +17,7 @@ from aeolian.engine.database import Database
 from aeolian.errors import StorageError
 
 _CUT_MASK = 0x7F
+_RECENT_LEAVES = 256
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -54,6 +55,7 @@ class Trees:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recent: dict[str, list[Entry]] = {}
 
     def entries(self, tree: str, prefix: str = "/") -> Iterator[Entry]:
         """Every file of `tree` whose path starts with `prefix`, sorted by path."""
@@ -141,7 +143,13 @@ class Trees:
         return leaves
 
     def _read(self, leaf: _Leaf) -> list[Entry]:
-        return decode_entries(self._node(leaf.hash))
+        """The entries of a leaf, not to be changed. A name is a hash, so what was read once stays true."""
+        found = self._recent.get(leaf.hash)
+        if found is None:
+            if len(self._recent) >= _RECENT_LEAVES:
+                self._recent.clear()
+            found = self._recent[leaf.hash] = decode_entries(self._node(leaf.hash))
+        return found
 
     def _node(self, name: str) -> str:
         row = self._database.one("SELECT data FROM node WHERE hash = ?", name)

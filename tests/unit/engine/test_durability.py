@@ -1,0 +1,223 @@
+"""Killed at any moment, damaged, or worked on by two at once: nothing half done, nothing finished lost."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+
+import pytest
+from engine_bench import shell
+
+from aeolian.engine import lock, pipelines, repos
+from aeolian.engine.commits import list_commits
+from aeolian.engine.database import Database
+from aeolian.engine.jobs import list_datums
+from aeolian.engine.objects import SMALL_BYTES
+from aeolian.engine.scheduler import Runner
+from aeolian.engine.store import Store
+from aeolian.engine.upkeep import check, collect_garbage
+from aeolian.errors import AeolianError, StorageError
+
+KILLS = int(os.environ.get("AEOLIAN_TEST_KILLS", "12"))
+BIG = "x" * (SMALL_BYTES + 1)
+
+# Puts batches of files, runs what follows, and says on stdout which commits it was told are made.
+VICTIM = """
+import sys
+from io import BytesIO
+from pathlib import Path
+from aeolian.engine import files
+from aeolian.engine.scheduler import Runner
+from aeolian.engine.store import Store
+with Store(Path(sys.argv[1])) as store:
+    for batch in range(int(sys.argv[2]), int(sys.argv[2]) + 1000):
+        items = [files.Item(BytesIO(b"%d %d" % (batch, n) + b"." * (n % 2 * 70000)), f"/{batch}-{n}") for n in range(4)]
+        print(files.put_files(store, "songs", "master", items).commit.id, batch, flush=True)
+        Runner(store).run()
+"""
+
+
+def test_killed_at_any_moment(bench):
+    bench.repo("songs")
+    bench.pipeline("copy", shell("cp /pfs/songs/* /pfs/out/"), "songs")
+    bench.pipeline("all", shell("ls /pfs/copy | wc -l > /pfs/out/n"), "copy", "/")
+    chance = random.Random(1)
+    batch, promised = 0, []
+    for _ in range(KILLS):
+        victim = subprocess.Popen(
+            [sys.executable, "-c", VICTIM, str(bench.store.home), str(batch)], stdout=subprocess.PIPE, text=True
+        )
+        first = victim.stdout.readline()
+        timer = threading.Timer(chance.random() * 0.25, victim.send_signal, [signal.SIGKILL])
+        timer.start()
+        rest = victim.stdout.read()
+        victim.wait()
+        promised += [line.split()[0] for line in (first + rest).splitlines() if len(line.split()) == 2]
+        batch += 1000
+        assert list(check(bench.store)) == []
+    made = {commit.id for commit in list_commits(bench.store, "songs")}
+    assert set(promised) <= made
+    assert not bench.run().failed
+    assert bench.contents("copy") == bench.contents("songs")
+    assert bench.contents("all")["n"].strip() == str(len(bench.contents("songs")))
+    assert set(Counter(path.partition("-")[0] for path in bench.contents("songs")).values()) == {4}, "whole commits"
+    assert list(check(bench.store)) == []
+
+
+def test_finished_datums_of_an_interrupted_job_are_kept(bench):
+    bench.repo("songs")
+    count = bench.folder / "count"
+    stop = bench.folder / "stop"
+    script = (
+        f'echo x >> {count}; if [ $(wc -l < {count}) = 3 ]; then echo > {stop}; sleep 1000; fi; cp "$songs" /pfs/out/'
+    )
+    bench.pipeline("p", shell(script), "songs")
+    bench.put("songs", {str(n): "" for n in range(5)})
+    code = (
+        "import sys; from pathlib import Path; from aeolian.engine.store import Store;"
+        "from aeolian.engine.scheduler import Runner; Runner(Store(Path(sys.argv[1])), cores=1).run()"
+    )
+    os.mkfifo(stop)
+    victim = subprocess.Popen([sys.executable, "-c", code, str(bench.store.home)])
+    stop.read_text()
+    victim.kill()
+    victim.wait()
+    assert not bench.run().failed
+    assert count.read_text() == "x\n" * 6, "three before the kill, of which two ended well; then three"
+    assert set(bench.contents("p")) == set("01234")
+
+
+def test_two_at_once_one_runs_and_picks_up_the_others_commits(bench):
+    bench.repo("songs")
+    bench.pipeline("p", shell('cp "$songs" /pfs/out/'), "songs")
+    bench.put("songs", {"a": "1"})
+    with Store(bench.store.home) as other:
+        events = []
+
+        def meanwhile(event):
+            if type(event).__name__ == "JobStarted" and not events:
+                events.append(event)
+                bench.put("songs", {"b": "2"})
+                assert Runner(other).run().elsewhere
+
+        outcome = Runner(bench.store, listener=meanwhile).run()
+    assert [job.state for job in outcome.jobs] == ["success", "success"]
+    assert bench.contents("p") == {"a": "1", "b": "2"}
+
+
+def test_the_lock_goes_with_the_process(bench):
+    code = "import sys; from pathlib import Path; from aeolian.engine.lock import held\nwith held(Path(sys.argv[1])) as m: print(m, flush=True); input()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(bench.store.lock)], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "True\n"
+    with lock.held(bench.store.lock) as mine:
+        assert not mine
+    holder.kill()
+    holder.wait()
+    with lock.held(bench.store.lock) as mine:
+        assert mine
+
+
+def test_a_transaction_is_whole_or_nothing(bench):
+    with pytest.raises(ZeroDivisionError), bench.store.db.transaction():
+        repos.create_repo(bench.store, "a")
+        1 / 0  # noqa: B018
+    assert repos.list_repos(bench.store) == []
+
+
+def test_no_space_is_said_and_undone(bench, monkeypatch):
+    bench.repo("songs")
+    bench.put("songs", {"a": "1"})
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        bench.put("songs", {"b": BIG})
+    monkeypatch.undo()
+    assert bench.contents("songs") == {"a": "1"}
+    assert not list(bench.store.objects.folder.glob("new-*"))
+    assert list(check(bench.store)) == []
+
+
+@pytest.fixture
+def filled(bench):
+    bench.repo("songs")
+    bench.pipeline("p", shell('cp "$songs" /pfs/out/'), "songs")
+    bench.put("songs", {"small": "1", "big": BIG})
+    bench.run()
+    return bench
+
+
+def test_fsck_finds_planted_damage(filled):
+    assert list(check(filled.store)) == []
+    (path,) = [p for p in filled.store.objects.folder.glob("??/*")]
+    path.chmod(0o644)
+    path.write_text("y" * len(BIG))
+    assert any("its bytes have another hash" in fault for fault in check(filled.store))
+    path.unlink()
+    faults = list(check(filled.store))
+    assert any("of /big is missing" in fault for fault in faults)
+    filled.store.db.run("UPDATE small_object SET data = x'00'")
+    assert len(list(check(filled.store))) > len(faults)
+
+
+def test_a_damaged_tree_is_found(filled):
+    filled.store.db.run("UPDATE node SET data = replace(data, 'small', 'smell')")
+    assert any("tree node" in fault for fault in check(filled.store))
+
+
+def test_gc_keeps_all_that_a_branch_or_the_next_job_needs(filled):
+    with filled.store.objects.intake() as intake:
+        (filled.folder / "lost").write_text("lost" + BIG)
+        intake.add(filled.folder / "lost")
+    filled.put("songs", {"big": "changed"})
+    filled.run()
+    freed = collect_garbage(filled.store)
+    assert (freed.objects, freed.size) == (1, len(BIG) + 4)
+    assert list(check(filled.store)) == []
+    pipelines.run_pipeline(filled.store, "p")
+    filled.run()
+    assert [record.state for record in list_datums(filled.store, filled.job("p"))] == ["skipped", "skipped"]
+
+
+def test_gc_frees_what_a_deleted_pipeline_made(bench):
+    bench.repo("songs")
+    bench.put("songs", {"a": "1"})
+    bench.pipeline("p", shell("head -c 100000 /dev/urandom > /pfs/out/x"), "songs")
+    bench.run()
+    assert collect_garbage(bench.store).objects == 0
+    pipelines.delete_pipeline(bench.store, "p")
+    assert collect_garbage(bench.store).size == 100_000
+    assert bench.contents("songs") == {"a": "1"}
+    assert not list((bench.store.home / "logs").glob("*/*"))
+
+
+def test_good_datums_of_a_failed_job_survive_gc(bench):
+    bench.repo("songs")
+    count = bench.folder / "count"
+    bench.pipeline("p", shell(f'echo x >> {count}; grep -v bad "$songs" > /pfs/out/$(basename "$songs")'), "songs")
+    bench.put("songs", {"a": "bad", "b": "good"})
+    assert bench.run().failed
+    collect_garbage(bench.store)
+    bench.put("songs", {"a": "fine"})
+    assert not bench.run().failed
+    assert count.read_text() == "x\n" * 3
+
+
+def test_a_store_of_another_layout_is_refused(bench):
+    bench.store.db.run("PRAGMA user_version = 99")
+    with pytest.raises(AeolianError, match="layout 99"):
+        Store(bench.store.home)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "store.db").write_text(json.dumps({}) + "x" * 5000)
+    with pytest.raises(StorageError, match="cannot be used"):
+        Database(tmp_path / "store.db")
