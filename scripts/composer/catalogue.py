@@ -65,9 +65,9 @@ def _loops(
     return piece
 
 
-def _pulse(title: str, key: Key, bpm: float, seed: int, harmony: str, bars: int, *, sparse: bool = False) -> Piece:
+def _pulse(title: str, key: Key, bpm: float, seed: int, harmony: str, bars: int) -> Piece:
     piece = Piece(title, key, bpm, 3, seed)
-    textures.pulse(piece, harmony, bars, sparse=sparse)
+    textures.pulse(piece, harmony, bars)
     return piece
 
 

@@ -85,9 +85,9 @@ def _string(
 
     decay = 0.85 * 2 ** ((pitch - 60) / 13) + 0.75 * (hz / 1000) ** 1.25
     beat_hz = source.uniform(0.06, 0.32, len(n)) * (hz / 1000 + 0.5)
-    s = np.concatenate([2j * np.pi * hz - 2.1 * decay, 2j * np.pi * (hz + beat_hz) - 0.62 * decay])
+    s: Complex = np.concatenate([2j * np.pi * hz - 2.1 * decay, 2j * np.pi * (hz + beat_hz) - 0.62 * decay])
     phase = source.uniform(-0.5, 0.5, 2 * len(n)) * np.pi
-    both = np.concatenate([0.86 * amplitude, 0.14 * amplitude]) * np.exp(1j * phase)
+    both: Complex = np.concatenate([0.86 * amplitude, 0.14 * amplitude]) * np.exp(1j * phase)
     side = WIDTH * (pitch - 62) / 30 + source.normal(0, 0.16, 2 * len(n))
     angle = np.pi / 4 * (1 + np.clip(side, -0.8, 0.8))
     return s / sample_rate_hz, both * np.cos(angle), both * np.sin(angle)

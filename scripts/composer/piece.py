@@ -12,7 +12,6 @@ TICKS_PER_BEAT = 480
 CHANNEL = 0
 SUSTAIN = 64
 PEDAL_LAG_BEATS = 0.12  # the foot comes down again a moment after the new chord
-SHARP_TONICS = {"lydian": 5, "ionian": 0, "mixolydian": 7, "dorian": 2, "aeolian": 9, "phrygian": 4}
 
 
 @dataclass(order=True)
@@ -34,7 +33,6 @@ class Piece:
     bpm: float
     beats_per_bar: int
     seed: int
-    softness: float = 0.0  # taken from every velocity
     notes: list[Note] = field(default_factory=list)
     pedal_changes: list[float] = field(default_factory=list)  # beats at which the pedal is lifted and caught
     tempi: list[tuple[float, float]] = field(default_factory=list)  # (beat, bpm)
@@ -47,7 +45,7 @@ class Piece:
     def play(self, beat: float, pitch: int, length: float, velocity: float, *, loose: float = 0.012) -> None:
         """Adds a note; time and touch vary a little, as hands do. `loose` is that scatter, in beats."""
         at = max(0.0, beat + self.random.gauss(0.0, loose))
-        touch = round(velocity - self.softness + self.random.gauss(0.0, 1.8))
+        touch = round(velocity + self.random.gauss(0.0, 1.8))
         self.notes.append(Note(at, pitch, length, min(max(touch, 14), 108)))
 
     def roll(self, beat: float, pitches: tuple[int, ...], length: float, velocity: float, spread: float) -> None:

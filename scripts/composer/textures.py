@@ -133,8 +133,8 @@ def loops(piece: Piece, lines: tuple[tuple[float, str, int], ...], beats: float,
     _ring_on(piece, every=7.0, beats=beats)
 
 
-def pulse(piece: Piece, harmony: str, bars_per_chord: int, *, sparse: bool = False) -> None:
-    """Minimal music: two hands in quavers, out of step with one another; one note at a time changes its place."""
+def pulse(piece: Piece, harmony: str, bars_per_chord: int) -> None:
+    """Minimal music: two hands in quavers, out of step; every third bar the right one slips a quaver."""
     pattern_right, pattern_left = (0, 2, 1, 3, 2, 1), (0, 1, 2, 1)
     order = chords(harmony)
     right: tuple[int, ...] | None = None
@@ -147,15 +147,15 @@ def pulse(piece: Piece, harmony: str, bars_per_chord: int, *, sparse: bool = Fal
         for repeat in range(bars_per_chord):
             bar = index * bars_per_chord + repeat
             beat = 3.0 * bar
-            swell = 13 * sin(pi * (bar + 0.5) / total) + 4 * sin(2 * pi * repeat / bars_per_chord)
+            swell = 21 * sin(pi * (bar + 0.5) / total) ** 2 + 4 * sin(2 * pi * repeat / bars_per_chord)
             if repeat % 2 == 0:
                 piece.pedal(beat)
                 piece.play(beat, low, 3 * min(2, bars_per_chord - repeat) - 0.4, 46 + swell)
             for i in range(6):
                 step = bar * 6 + i
                 accent = 5 if step % 5 == 0 else 0
-                if not (sparse and step % 6 in (1, 4) and repeat % 2):
-                    piece.play(beat + i / 2, right[pattern_right[i]], 0.7, 41 + swell + accent, loose=0.008)
+                pitch = right[pattern_right[(i + bar // 3) % 6]]
+                piece.play(beat + i / 2, pitch, 0.7, 41 + swell + accent, loose=0.008)
                 if i % 2 == 0 or repeat % 4 == 3:
                     piece.play(beat + i / 2, left[pattern_left[step % 4]], 0.8, 37 + swell, loose=0.008)
             if repeat == bars_per_chord - 1:

@@ -54,12 +54,12 @@ def run(config: Config) -> None:
         for i, name in enumerate(songs):
 
             def advance(done: int, total: int, note: str = "", *, before: int = i, name: str = name) -> None:
-                part = _PERCENT * done // max(total, 1)
+                part = (_PERCENT - 1) * done // max(total, 1)
                 report(before * _PERCENT + part, len(songs) * _PERCENT, f"{name} {note}".strip())
 
             with summary.entry(name) as entry:
                 _render(config, folder / name, output / stems[name], entry, advance)
-            advance(1, 1)
+            report((i + 1) * _PERCENT, len(songs) * _PERCENT, name)
     summary.close(output)
 
 
