@@ -14,6 +14,9 @@ SUSTAIN = 64
 PEDAL_LAG_BEATS = 0.12  # the foot comes down again a moment after the new chord
 
 
+Event = tuple[int, int, mido.MetaMessage | mido.Message]  # tick, rank within the tick, message
+
+
 @dataclass(order=True)
 class Note:
     """`beat` and `length` in beats; `pitch` and `velocity` as in MIDI."""
@@ -84,7 +87,7 @@ class Piece:
         return buffer.getvalue()
 
     def _conductor(self) -> mido.MidiTrack:
-        events: list[tuple[int, int, mido.MetaMessage]] = [
+        events: list[Event] = [
             (0, 0, mido.MetaMessage("track_name", name=self.title)),
             (0, 1, mido.MetaMessage("copyright", text="Aeolian, CC0-1.0")),
             (0, 2, mido.MetaMessage("time_signature", numerator=self.beats_per_bar, denominator=4)),
@@ -94,7 +97,7 @@ class Piece:
         return _track(events)
 
     def _piano(self) -> mido.MidiTrack:
-        events: list[tuple[int, int, mido.MetaMessage | mido.Message]] = [
+        events: list[Event] = [
             (0, 0, mido.MetaMessage("track_name", name="Piano")),
             (0, 1, mido.Message("program_change", channel=CHANNEL, program=0)),
         ]
@@ -179,9 +182,7 @@ def _tick(beat: float) -> int:
     return round(beat * TICKS_PER_BEAT)
 
 
-def _track(
-    events: "list[tuple[int, int, mido.MetaMessage]] | list[tuple[int, int, mido.MetaMessage | mido.Message]]",
-) -> mido.MidiTrack:
+def _track(events: list[Event]) -> mido.MidiTrack:
     """Events (tick, rank, message) as a track: by tick, and at one tick by rank."""
     track = mido.MidiTrack()
     now = 0
