@@ -237,9 +237,9 @@ def test_cycles_and_unknown_repos_are_refused(bench):
     bench.repo("songs")
     bench.pipeline("a", ["true"], "songs")
     bench.pipeline("b", ["true"], "a")
-    with pytest.raises(UsageError, match="feed themselves: a → b → a|feed themselves: b → a → b"):
+    with pytest.raises(UsageError, match=r"feed themselves: (a → b → a|b → a → b)\."):
         bench.pipeline("a", ["true"], "b", update=True)
-    with pytest.raises(UsageError, match="no repo 'song'. Did you mean songs"):
+    with pytest.raises(UsageError, match=r"no repo 'song'\. Did you mean songs"):
         bench.pipeline("c", ["true"], "song")
 
 

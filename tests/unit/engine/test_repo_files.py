@@ -1,6 +1,6 @@
 """Repos, commits, and files in and out of them."""
 
-import os
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_no_addresses(text):
 def test_a_folders_contents_go_to_the_path_given(bench, songs):
     result, selection = put(bench, songs, recursive=True)
     assert bench.contents("songs") == {"a.mp3": "A", "sub/b.mp3": "B"}
-    assert [os.path.basename(path) for path in selection.hidden] == [".DS_Store"]
+    assert [Path(path).name for path in selection.hidden] == [".DS_Store"]
     assert (result.files, result.size) == (2, 2)
     put(bench, songs, folder="/there", recursive=True)
     assert bench.contents("songs")["there/sub/b.mp3"] == "B"
@@ -89,7 +89,7 @@ def test_all_or_nothing(bench, songs):
 
 def test_two_files_of_one_path_are_refused(bench, songs):
     (songs / "sub" / "a.mp3").write_text("other")
-    with pytest.raises(UsageError, match="Two of the files would be songs@master:/a.mp3"):
+    with pytest.raises(UsageError, match=r"Two of the files would be songs@master:/a\.mp3"):
         put(bench, songs / "a.mp3", songs / "sub" / "a.mp3")
 
 

@@ -1,0 +1,234 @@
+"""The command line as its users meet it."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aeolian.cli.main import COMMANDS, main
+
+UPPER = """
+pipeline: {name: upper}
+transform:
+  cmd: [sh, -ec, 'grep -q bad "$songs" && { echo "this one is bad" >&2; exit 3; }; tr a-z A-Z < "$songs" > /pfs/out/$(basename "$songs")']
+datum_tries: 1
+input: {pfs: {repo: songs, glob: /*}}
+"""
+ALL = '{"pipeline": {"name": "all"}, "autoscaling": true, "transform": {"cmd": ["sh", "-c", "cat /pfs/upper/* > /pfs/out/all"]}, "input": {"pfs": {"repo": "upper", "glob": "/"}}}'
+
+
+@pytest.fixture
+def aeolian(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AEOLIAN_HOME", raising=False)
+    specs = tmp_path / "specs"
+    specs.mkdir()
+    (specs / "upper.yaml").write_text(UPPER)
+    (specs / "all.json").write_text(ALL)
+    songs = tmp_path / "my-songs"
+    songs.mkdir()
+    (songs / "a.txt").write_text("one\n")
+    (songs / "Söng.txt").write_text("two\n")
+    (songs / ".DS_Store").write_text("")
+
+    def call(*words, code=0, stdin=None):
+        result = CliRunner().invoke(main, list(words), input=stdin)
+        assert result.exit_code == code, result.output
+        call.stderr = result.stderr
+        return result.stdout
+
+    return call
+
+
+@pytest.fixture
+def filled(aeolian):
+    aeolian("up", "specs")
+    aeolian("put", "file", "songs@master", "-r", "-f", "my-songs/")
+    return aeolian
+
+
+def test_from_a_folder_to_the_last_output(aeolian):
+    aeolian("up", "specs")
+    assert "repo songs: created" in aeolian.stderr
+    assert aeolian.stderr.count("not applied here: autoscaling") == 1
+    aeolian("put", "file", "songs@master", "-r", "-f", "my-songs/")
+    assert "1 hidden files or folders are left out (.DS_Store)" in aeolian.stderr
+    assert "/Söng.txt is stored as /Song-" in aeolian.stderr
+    assert "upper: success, 2 processed, 0 skipped" in aeolian.stderr
+    assert sorted(aeolian("get", "file", "all@master:/all").split()) == ["ONE", "TWO"]
+
+
+def test_a_failure_tells_pipeline_datum_input_reason_and_where_to_see_more(filled, tmp_path):
+    (tmp_path / "bad.txt").write_text("bad")
+    filled("put", "file", "songs@master", "-f", "bad.txt", code=1)
+    said = filled.stderr
+    for part in (
+        "pipeline upper failed",
+        "songs@master:/bad.txt",
+        "exit code 3",
+        "| this one is bad",
+        "not run, for want",
+    ):
+        assert part in said
+    more = next(line for line in said.splitlines() if "more" in line).split("aeolian ")[1].split()
+    assert "this one is bad" in filled(*more)
+    assert filled("get", "file", "all@master:/all")
+
+
+def test_lists_are_tables_and_json(filled):
+    for words in (["repo"], ["pipeline"], ["commit"], ["job"], ["datum", "upper"], ["file", "songs@master"]):
+        assert len(filled("list", *words).splitlines()) >= 2
+        assert len(json.loads(filled("list", *words, "-o", "json"))) >= 1
+    for words in (
+        ["repo", "songs"],
+        ["pipeline", "upper"],
+        ["commit", "upper@master"],
+        ["job", "upper"],
+        ["file", "songs@master:/a.txt"],
+    ):
+        assert filled("inspect", *words)
+        assert isinstance(json.loads(filled("inspect", *words, "-o", "json")), dict)
+
+
+def test_inspect_file_tells_the_original_name(filled):
+    (name,) = [f["path"] for f in json.loads(filled("list", "files", "songs", "-o", "json")) if "Song" in f["path"]]
+    assert json.loads(filled("inspect", "file", f"songs@master:{name}", "-o", "json"))["original"] == "/Söng.txt"
+
+
+def test_a_datum_by_the_start_of_its_id(filled):
+    first = json.loads(filled("list", "datum", "upper", "-o", "json"))[0]
+    assert first["state"] == "success"
+    assert "songs@" in filled("inspect", "datum", "upper", first["id"][:8])
+
+
+def test_no_run_leaves_the_work_to_wait(filled):
+    filled("put", "file", "songs@master:/c.txt", "-f", "-", "--no-run", stdin="three\n")
+    assert json.loads(filled("list", "job", "-n", "1", "-o", "json"))[0]["state"] == "created"
+    filled("wait")
+    assert "THREE" in filled("get", "file", "all@master:/all")
+
+
+def test_delete_file_takes_outputs_along(filled):
+    filled("delete", "file", "songs@master:/a.txt")
+    assert filled("get", "file", "all@master:/all") == "TWO\n"
+
+
+def test_arguments_are_set_and_recorded(filled, tmp_path):
+    (tmp_path / "specs" / "echo.json").write_text(
+        '{"pipeline": {"name": "echo"}, "transform": {"cmd": ["sh", "-c", "echo $0 $@ > /pfs/out/x", "--epochs", "500"]},'
+        ' "input": {"pfs": {"repo": "all", "glob": "/"}}}'
+    )
+    filled("up", "specs", "--arg", "echo:--epochs=2", "--arg", "echo:fast=1")
+    assert filled("get", "file", "echo@master:/x") == "--epochs 2 --fast 1\n"
+    assert json.loads(filled("inspect", "pipeline", "echo", "-o", "json"))["arguments"] == [
+        ["--epochs", "2"],
+        ["--fast", "1"],
+    ]
+
+
+def test_lineage_gc_fsck_doctor(filled):
+    text = filled("lineage", "all@master:/all")
+    assert "by upper" in text and "songs@" in text and "was /Söng.txt" in text
+    assert json.loads(filled("lineage", "all@master:/all", "-o", "json"))["pipeline"] == "all"
+    assert filled("fsck") == "no damage found\n"
+    assert filled("gc").startswith("removed 0 contents")
+    assert "store at" in filled("doctor")
+
+
+def test_get_a_folder(filled, tmp_path):
+    filled("get", "file", "upper@master", "-r", "-o", "out")
+    assert (tmp_path / "out" / "a.txt").read_text() == "ONE\n"
+
+
+def test_cron_inputs_tick_by_hand(filled, tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "pipeline: {name: nightly}\ntransform: {cmd: [sh, -c, 'ls /pfs/tick > /pfs/out/x']}\n"
+        "input: {cron: {name: tick, spec: '@daily'}}\n"
+    )
+    filled("create", "pipeline", "-f", "c.yaml")
+    assert "no clock ticks here" in filled.stderr
+    filled("run", "cron", "nightly")
+    assert filled("get", "file", "nightly@master:/x").startswith("20")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["put", "file", "song@master", "-f", "my-songs/a.txt"], "Did you mean songs?"),
+        (["put", "file", "songs@master", "-f", "my-songs"], "is a folder. Put all that it holds with -r."),
+        (["put", "file", "songs@master", "-f", "nothing"], "There is no file nothing."),
+        (["put", "file", "upper@master", "-f", "my-songs/a.txt"], "written by the pipeline upper alone"),
+        (["get", "file", "songs@master:/x"], "has nothing at /x"),
+        (["create", "pipeline", "-f", "specs/all.json"], "exists already"),
+        (["inspect", "job", "uper"], "Did you mean upper?"),
+        (["up", "nowhere"], "There is no pipeline spec at nowhere."),
+        (["up", "specs", "--arg", "x"], "PIPELINE:FLAG=VALUE"),
+        (["logs"], "Whose logs?"),
+    ],
+)
+def test_mistakes_are_told_with_the_remedy(filled, words, said):
+    filled(*words, code=2)
+    assert filled.stderr.startswith("error: ")
+    assert said in filled.stderr
+
+
+def test_without_a_store(aeolian):
+    aeolian("list", "repo", code=1)
+    assert "Begin with" in aeolian.stderr
+
+
+def test_an_unknown_command_is_suggested():
+    assert "Did you mean create?" in CliRunner().invoke(main, ["creat"]).stderr
+
+
+def leaves(table, words=()):
+    for name, (_, second) in table.items():
+        if isinstance(second, dict):
+            yield from leaves(second, (*words, name))
+        else:
+            yield (*words, name)
+
+
+ENGINES = [words for words in leaves(COMMANDS) if words[0] not in ("generate", "transcribe", "render")]
+
+
+@pytest.mark.parametrize("words", ENGINES, ids=" ".join)
+def test_every_command_has_help_with_an_example(words):
+    result = CliRunner().invoke(main, [*words, "--help"])
+    assert result.exit_code == 0
+    assert "Example:" in result.stdout
+    assert "aeolian " in result.stdout.partition("Example:")[2]
+
+
+def test_help_is_instant_and_loads_nothing_heavy():
+    code = (
+        "import sys; from aeolian.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: print(sorted(m for m in sys.modules if m.split('.')[0] in "
+        "{'rich', 'yaml', 'numpy', 'sqlite3', 'tensorflow', 'tqdm'} or m.startswith('aeolian.engine')), file=sys.stderr)"
+    )
+    best = 9.0
+    for _ in range(3):
+        clock = time.perf_counter()
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        best = min(best, time.perf_counter() - clock)
+    assert result.stderr.strip() == "[]"
+    assert best < 0.3
+
+
+def test_progress_on_a_terminal(filled, tmp_path):
+    pexpect = pytest.importorskip("pexpect", reason="needs pexpect (requirements/dev.txt)")
+    (tmp_path / "my-songs" / "b.txt").write_text("three\n")
+    command = f"{Path(sys.executable).parent}/aeolian"
+    child = pexpect.spawn(
+        command, ["put", "file", "songs@master", "-f", "my-songs/b.txt"], timeout=20, encoding="utf-8"
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert "✔ upper" in child.before and "✔ all" in child.before
+    assert "2 skipped" in child.before
