@@ -34,7 +34,7 @@ def write_state(folder: Path, state: State, fingerprint: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f".{STATE_NAME}.partial"
     metadata = {"fingerprint": fingerprint, "progress": json.dumps(dict(state.progress), sort_keys=True)}
-    save_file({name: np.ascontiguousarray(a) for name, a in state.arrays.items()}, partial, metadata=metadata)
+    save_file({name: np.asarray(a, order="C") for name, a in state.arrays.items()}, partial, metadata=metadata)
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     partial.replace(folder / STATE_NAME)

@@ -71,15 +71,15 @@ class Decoder:
 
     def read(self, tokens: Ids) -> Floats:
         """Appends tokens [batch, n], n ≥ 1, in few passes; logits [batch, vocabulary] of what follows the last."""
-        tokens = np.asarray(tokens, dtype=np.int64)
-        first = self._length + tokens.shape[1] - self.context
+        appended = np.asarray(tokens, dtype=np.int64)
+        first = self._length + appended.shape[1] - self.context
         if first > 0:  # anchor the window where token-by-token reading would have anchored it
             half = self.context // 2
             start = -(-first // half) * half
-            tokens = np.concatenate([self._tokens[:, : self._length], tokens], axis=1)[:, start:]
+            appended = np.concatenate([self._tokens[:, : self._length], appended], axis=1)[:, start:]
             self._length = 0
-        for start in range(0, tokens.shape[1], READ_BLOCK):
-            hidden = self._read_block(tokens[:, start : start + READ_BLOCK])
+        for start in range(0, appended.shape[1], READ_BLOCK):
+            hidden = self._read_block(appended[:, start : start + READ_BLOCK])
         return self._logits(hidden[:, -1])
 
     def step(self, tokens: Ids) -> Floats:
@@ -162,14 +162,14 @@ class Decoder:
         start, m = self._length, tokens.shape[1]
         end = start + m
         self._tokens[:, start:end] = tokens
-        x = self._embedding[tokens]
+        x: Floats = self._embedding[tokens]
         if self._positions is not None:
             x += self._positions[start:end]
         self._length = end
         future = np.triu(np.full((m, end), -np.inf, np.float32), k=start + 1)
         epsilon = self.config.norm_epsilon
         for n, layer in enumerate(self._layers):
-            qkv = x @ layer.qkv
+            qkv: Floats = x @ layer.qkv
             if self.pre_norm:
                 qkv *= _inverse_roots(x, epsilon)
             x += self._attend_many(n, layer, qkv + layer.qkv_bias, future) @ layer.output + layer.output_bias
@@ -215,7 +215,8 @@ class Decoder:
 
 def _centred(matrix: Floats) -> Floats:
     """Rows minus their mean: what is written to the stream by a matrix with such rows needs no centring later."""
-    return matrix - matrix.mean(axis=-1, keepdims=True)
+    centred: Floats = matrix - matrix.mean(axis=-1, keepdims=True)
+    return centred
 
 
 def _inverse_roots(x: Floats, epsilon: float) -> Floats:

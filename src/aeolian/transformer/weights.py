@@ -95,4 +95,4 @@ def read_weights(folder: Path, config: ModelConfig) -> Weights:
 
 def write_weights(path: Path, weights: Mapping[str, Floats]) -> None:
     """Writes a safetensors file whose bytes depend on the weights alone."""
-    save_file({name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}, path)
+    save_file({name: np.asarray(weights[name], order="C") for name in sorted(weights)}, path)

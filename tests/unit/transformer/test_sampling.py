@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from aeolian.transformer.sampling import Sampling, draw, log_probabilities
+
+LOGITS = np.log(np.array([0.1, 0.5, 0.0, 0.3, 0.1]) + 1e-30).astype(np.float32)
+LOGITS[2] = -np.inf
+
+
+def frequencies(how: Sampling, n: int = 20_000) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.bincount([draw(LOGITS, how, rng) for _ in range(n)], minlength=5) / n
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        (Sampling(1.0, 0, 1.0), [0.1, 0.5, 0, 0.3, 0.1]),
+        (Sampling(0.5, 0, 1.0), [0.01 / 0.36, 0.25 / 0.36, 0, 0.09 / 0.36, 0.01 / 0.36]),
+        (Sampling(1.0, 2, 1.0), [0, 0.625, 0, 0.375, 0]),
+        (Sampling(1.0, 0, 0.7), [0, 0.625, 0, 0.375, 0]),
+        (Sampling(1.0, 0, 0.85), [1 / 9, 5 / 9, 0, 3 / 9, 0]),
+        (Sampling(1.0, 0, 0.0), [0, 1, 0, 0, 0]),
+        (Sampling(0.0, 0, 1.0), [0, 1, 0, 0, 0]),
+        (Sampling(1.0, 1, 1.0), [0, 1, 0, 0, 0]),
+        (Sampling(1.0, 99, 1.0), [0.1, 0.5, 0, 0.3, 0.1]),
+    ],
+)
+def test_tokens_come_as_often_as_they_should(how: Sampling, expected: list[float]) -> None:
+    np.testing.assert_allclose(frequencies(how), expected, atol=0.012)
+
+
+def test_what_is_forbidden_never_comes_even_when_hot() -> None:
+    assert frequencies(Sampling(10.0, 0, 1.0))[2] == 0
+
+
+def test_every_draw_takes_one_number() -> None:
+    for how in (Sampling(0.0), Sampling(1.0, 3, 0.5)):
+        rng = np.random.default_rng(5)
+        draw(LOGITS, how, rng)
+        assert rng.random() == np.random.default_rng(5).random(2)[1]
+
+
+def test_log_probabilities_sum_to_one() -> None:
+    assert np.exp(log_probabilities(LOGITS[None])).sum() == pytest.approx(1)
+    assert np.isneginf(log_probabilities(LOGITS)[2])

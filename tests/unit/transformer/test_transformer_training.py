@@ -1,0 +1,213 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aeolian.errors import AeolianError
+from aeolian.formats.song_example import SongExample
+from aeolian.music.vocabulary import PAD
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.dataset import split_songs
+from aeolian.transformer.decoding import Decoder
+
+pytestmark = pytest.mark.heavy
+training = pytest.importorskip("aeolian.transformer.training")
+Training, TrainingConfig = training.Training, training.TrainingConfig
+CONFIG = TrainingConfig(epochs=3, batch_size=2, peak_learning_rate=3e-3, patience=0)
+
+
+def silent(done: int, total: int, note: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def tiny() -> ModelConfig:
+    return ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=32, max_seq=32, dropout=0.1)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tiny: ModelConfig, songs: list[SongExample]):
+    return Training(split_songs(songs), tiny, CONFIG).run(silent)
+
+
+def test_the_schedule_is_noam_s() -> None:
+    rate, peak = training.learning_rate, training.noam_peak(256)
+    for step in (1, 77, 3999, 4000, 4001, 100_000):
+        noam = 256**-0.5 * min(step**-0.5, step * 4000**-1.5)
+        assert rate(step, peak, 4000) == pytest.approx(noam, rel=1e-12)
+    assert rate(50, 1.0, 100) == 0.5
+    assert rate(400, 1.0, 100) == 0.5
+
+
+def test_a_model_learns_and_says_how_well(uninterrupted, songs: list[SongExample]) -> None:
+    history, metrics = uninterrupted.history, uninterrupted.metrics
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert history[0]["train_nll"] == pytest.approx(np.log(391), abs=0.5)
+    assert history[-1]["validation_nll"] < history[0]["validation_nll"] - 0.3
+    assert metrics["best_epoch"] == 3
+    assert metrics["validation_nll"] == min(row["validation_nll"] for row in history)
+    assert metrics["songs"] == {"train": 4, "validation": 1, "test": 0}
+    assert metrics["tokens"] == {"train": 4 * 121, "validation": 121, "test": 0}
+    assert metrics["tokens_per_second"] > 0
+
+
+def test_the_nll_said_is_the_decoder_s_own(
+    uninterrupted,
+    tiny: ModelConfig,
+    songs: list[SongExample],
+) -> None:
+    tokens = np.array([389, *songs[4].tokens.tolist(), 390])
+    total = 0.0
+    for start in range(0, len(tokens) - 1, 32):
+        decoder = Decoder(tiny, uninterrupted.weights)
+        for here, following in zip(tokens[start : start + 32], tokens[start + 1 :], strict=False):
+            logits = decoder.step(np.array([here]))[0].astype(np.float64)
+            total += np.log(np.exp(logits).sum()) - logits[following]
+    assert uninterrupted.metrics["validation_nll"] == pytest.approx(total / 122, abs=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights(
+    uninterrupted,
+    tiny: ModelConfig,
+    songs: list[SongExample],
+) -> None:
+    again = Training(split_songs(songs[::-1]), tiny, CONFIG).run(silent)
+    assert again.history == uninterrupted.history
+    assert all(np.array_equal(again.weights[name], w) for name, w in uninterrupted.weights.items())
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+import numpy as np
+from aeolian.formats.song_example import read_songs
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.dataset import split_songs
+from aeolian.transformer.training import Training, TrainingConfig
+folder, model, config, steps = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
+songs = [song for path in sorted(folder.glob("*.tfrecord")) for song in read_songs(path)]
+options = {"state_folder": folder / "state", "seconds_between_saves": 0}
+run = Training(split_songs(songs), ModelConfig(**model), TrainingConfig(**config), **options)
+def report(done, total, note):
+    if done == steps:
+        os.kill(os.getpid(), signal.SIGKILL)
+run.run(report)
+"""
+
+
+def test_a_run_killed_in_mid_epoch_goes_on_as_if_nothing_had_happened(
+    uninterrupted,
+    tiny: ModelConfig,
+    songs: list[SongExample],
+    tmp_path: Path,
+) -> None:
+    from aeolian.formats.song_example import write_song
+
+    for song in songs:
+        write_song(tmp_path / f"{song.name}.tfrecord", song)
+    plain = {key: value for key, value in dataclasses.asdict(CONFIG).items() if key != "augmentation"}
+    steps = uninterrupted.metrics["steps"] // 3 + 3  # in the second epoch
+    arguments = [str(tmp_path), json.dumps(tiny.as_dict()), json.dumps(plain), str(steps)]
+    died = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+
+    resumed = Training(split_songs(songs), tiny, CONFIG, state_folder=tmp_path / "state")
+    done: list[int] = []
+    result = resumed.run(lambda now, total, note: done.append(now))
+    assert done[0] == steps  # the state of the step before was saved; not one more was lost
+    assert result.history == uninterrupted.history
+    assert all(np.array_equal(result.weights[name], w) for name, w in uninterrupted.weights.items())
+    resumed.forget()
+    assert not (tmp_path / "state").exists()
+
+
+def test_training_stops_when_it_helps_no_more_and_keeps_the_best(tiny: ModelConfig, songs: list[SongExample]) -> None:
+    stuck = dataclasses.replace(CONFIG, epochs=30, patience=2, peak_learning_rate=0.5, warmup_steps=1)
+    result = Training(split_songs(songs), tiny, stuck).run(silent)
+    best = result.metrics["best_epoch"]
+    assert len(result.history) == best + 2 < 30
+    assert result.metrics["validation_nll"] == result.history[best - 1]["validation_nll"]
+
+
+def test_a_warm_start_begins_where_the_other_ended(
+    uninterrupted,
+    tiny: ModelConfig,
+    songs: list[SongExample],
+) -> None:
+    warm = Training(split_songs(songs), tiny, CONFIG, start_from=uninterrupted.weights)
+    assert warm.nll(split_songs(songs).validation) == pytest.approx(uninterrupted.metrics["validation_nll"], abs=1e-5)
+    assert warm.fingerprint != Training(split_songs(songs), tiny, CONFIG).fingerprint
+
+
+def test_a_loss_that_is_not_finite_ends_with_a_sentence(tiny: ModelConfig, songs: list[SongExample]) -> None:
+    run = Training(split_songs(songs), tiny, CONFIG)
+    broken = run.model.read_out()
+    run.model.named_variables()["block_0.inner.bias"].assign(np.full_like(broken["block_0.inner.bias"], np.inf))
+    with pytest.raises(AeolianError, match="not finite at step 1"):
+        run.run(silent)
+
+
+def test_padding_is_predicted_by_nobody(tiny: ModelConfig, songs: list[SongExample]) -> None:
+    run = Training(split_songs(songs), tiny, CONFIG)
+    batch = run.windows.batch(0, 0)
+    padded = batch.copy()
+    padded[1] = PAD
+    alone = batch.copy()
+    alone[0] = PAD
+    parts = run.measure_step(padded) + run.measure_step(alone)
+    assert run.measure_step(batch) == pytest.approx(parts, rel=1e-5)
+
+
+JAX = """
+import sys
+sys.modules["tensorflow"] = None
+import numpy as np
+from aeolian.formats.song_example import SongExample
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.dataset import split_songs
+from aeolian.transformer.decoding import Decoder
+from aeolian.transformer.training import Training, TrainingConfig, keras
+assert keras.backend.backend() == "jax"
+tune = [token for pitch in range(60, 72) for token in (pitch, 280, 128 + pitch)] * 3
+splits = ("train", "train", "validation")
+songs = [SongExample(f"s{n}", split, np.array(tune[n:], np.int16)) for n, split in enumerate(splits)]
+model = ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=32, max_seq=32)
+run = Training(split_songs(songs), model, TrainingConfig(epochs=2, peak_learning_rate=3e-3))
+result = run.run(lambda *_: None)
+assert result.history[1]["validation_nll"] < result.history[0]["validation_nll"] < 6.1, result.history
+tokens = np.array([tune[:32]])
+np.testing.assert_allclose(Decoder(model, result.weights).read(tokens), np.array(run.model(tokens))[:, -1], atol=1e-4)
+seeds = [np.array(v.value) for v in run.model.non_trainable_variables]
+assert any(seed.any() for seed in seeds)
+print("trained")
+"""
+
+
+def test_it_trains_on_jax_without_tensorflow() -> None:
+    pytest.importorskip("jax", reason="needs the packages of requirements/dev.txt")
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
+    done = subprocess.run([sys.executable, "-c", JAX], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
+
+
+def test_the_backend_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeolian.transformer import backend
+
+    choose: Callable[[], None] = backend._choose
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    choose()
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    monkeypatch.delenv("KERAS_BACKEND")
+    choose()
+    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.delenv("KERAS_BACKEND")
+    choose()
+    assert os.environ["KERAS_BACKEND"] == "jax"
