@@ -1,7 +1,6 @@
 """How every picture of ours looks, and how it is written: dark, quiet, and the same bytes each time."""
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -24,9 +23,6 @@ VELOCITY_COLOURS = LinearSegmentedColormap.from_list(
 )
 
 DOTS_PER_INCH = 120
-
-# What a drawing function calls as it advances; `stages.progress` makes one.
-Report = Callable[[int, int, str], None]
 
 
 def figure(width_inches: float, height_inches: float) -> Figure:
