@@ -6,7 +6,7 @@ What a file is, is told by its content; a song with a wrong extension is convert
 import math
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BLOCK_S = 5.0
 WORKERS = 2
+PERCENT = 100
+SECONDS_BETWEEN_REPORTS = 0.2
 FULL_SCALE = 32768
 SILENT_DBFS = -80.0
 # A file is told to be cut off if this much less is in it than it says of itself, and more than a second.
@@ -59,10 +61,6 @@ class Config:
     )
 
 
-class _Stopped(Exception):
-    """Another file's failure ended the stage."""
-
-
 class Levels:
     """How loud a recording is, block by block: peak and RMS in dBFS (full scale = 32768), clipped samples."""
 
@@ -75,10 +73,11 @@ class Levels:
     def add(self, segment: "AudioSegment") -> None:
         """Takes one block of 16-bit samples into account."""
         samples = np.frombuffer(segment.raw_data, "<i2")
-        self._peak = max(self._peak, segment.max)
+        loudest = segment.max
+        self._peak = max(self._peak, loudest)
         self._energy += float(segment.rms) ** 2 * len(samples)
         self._samples += len(samples)
-        if segment.max >= FULL_SCALE - 1:
+        if loudest >= FULL_SCALE - 1:
             self._clipped += int(np.count_nonzero((samples == FULL_SCALE - 1) | (samples == -FULL_SCALE)))
 
     def details(self) -> dict[str, Any]:
@@ -101,15 +100,15 @@ def run(config: Config) -> None:
     stems = assign_stems(found, alone=in_worker())
     report = StageReport("convert")
     stop = threading.Event()
+    songs = {name: _Song(path, output / f"{stems[name]}.wav", config, stop) for name, path in found.items()}
     with progress("converting") as tell, _pool(stop) as pool:
-        work: dict[str, Future[dict[str, Any]]] = {
-            name: pool.submit(_convert, path, output / f"{stems[name]}.wav", config, stop)
-            for name, path in found.items()
-        }
-        for done, (name, future) in enumerate(work.items()):
-            tell(done, len(work), name)
-            record(report, name, f"{stems[name]}.wav", future.result)
-        tell(len(work), len(work))
+        work = {name: pool.submit(song.convert) for name, song in songs.items()}
+        for name, future in work.items():
+            while not future.done():
+                tell(_percents(songs), PERCENT * len(songs), name)
+                wait([future], timeout=SECONDS_BETWEEN_REPORTS)
+            record(report, name, songs[name].target.name, future.result)
+        tell(PERCENT * len(songs), PERCENT * len(songs))
     close(report, config.input, output)
 
 
@@ -126,30 +125,61 @@ def _pool(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def _convert(source: Path, target: Path, config: Config, stop: threading.Event) -> dict[str, Any]:
-    """Writes `target`, returns the details for the report. Raises `InputError` if nothing can be decoded."""
-    from aeolian.formats.audio_probe import probe
-    from aeolian.formats.ffmpeg import decode
-    from aeolian.formats.wav import WavWriter
+class _Stopped(Exception):
+    """Another file's failure ended the stage."""
 
-    levels = Levels()
-    with decode(source, sample_rate_hz=config.sample_rate, channels=config.channels) as decoding:
-        most_frames = config.max_hours * 3600 * decoding.sample_rate_hz
+
+class _Song:
+    """One file on its way to WAV. `share` of it is done."""
+
+    def __init__(self, source: Path, target: Path, config: Config, stop: threading.Event) -> None:
+        self.target = target
+        self.share = 0.0
+        self._source = source
+        self._config = config
+        self._stop = stop
+
+    def convert(self) -> dict[str, Any]:
+        """Writes the WAV, returns the details for the report. Raises `InputError` if nothing can be decoded."""
+        from aeolian.formats.audio_probe import probe
+        from aeolian.formats.ffmpeg import decode
+
+        try:
+            told = probe(self._source)
+            with decode(
+                self._source, sample_rate_hz=self._config.sample_rate, channels=self._config.channels
+            ) as decoding:
+                levels = self._write(decoding, told.duration_s or math.inf)
+            return _details(told, decoding, levels)
+        finally:
+            self.share = 1.0
+
+    def _write(self, decoding: "Decoding", expected_s: float) -> Levels:
+        from aeolian.formats.wav import WavWriter
+
+        levels = Levels()
+        most_frames = self._config.max_hours * 3600 * decoding.sample_rate_hz
+        expected_frames = expected_s * decoding.sample_rate_hz
         with (
-            whole_file(target) as partial,
+            whole_file(self.target) as partial,
             WavWriter(partial, decoding.sample_rate_hz, decoding.channels) as writer,
         ):
             for segment in decoding.blocks(BLOCK_S):
-                if stop.is_set():
+                if self._stop.is_set():
                     raise _Stopped
                 if decoding.frames > most_frames:
                     raise InputError(
-                        f"is longer than {config.max_hours:g} hours",
+                        f"is longer than {self._config.max_hours:g} hours",
                         remedy="Raise --max_hours if it really is a recording of that length.",
                     )
                 levels.add(segment)
                 writer.write(np.frombuffer(segment.raw_data, "<i2").reshape(-1, decoding.channels))
-    return _details(probe(source), decoding, levels)
+                self.share = min(1.0, decoding.frames / expected_frames)
+        return levels
+
+
+def _percents(songs: dict[str, _Song]) -> int:
+    return int(sum(PERCENT * song.share for song in songs.values()))
 
 
 def _details(probe: "Probe", decoding: "Decoding", levels: Levels) -> dict[str, Any]:
