@@ -144,14 +144,19 @@ def injective_stem(path: str, *, plain_extension: str = "") -> str:
     """
     stem, extension = standard_stem(path), PurePosixPath(path).suffix.lstrip(".")
     if plain_extension:
-        return stem if path == f"{stem}.{plain_extension}" else f"{stem}-{_fingerprint(path)}"
+        return stem if path == f"{stem}.{plain_extension}" else _marked(stem, path)
     tail = stem.rpartition("-")[2]
     ambiguous = tail in AUDIO_EXTENSIONS or _FINGERPRINT.search(stem)
     if not ambiguous and path == f"{stem}.{_PLAIN_EXTENSION}":
         return stem
     if not ambiguous and extension in AUDIO_EXTENSIONS and path == f"{stem}.{extension}":
         return f"{stem}-{extension}"
-    return f"{stem}-{_fingerprint(path)}"
+    return _marked(stem, path)
+
+
+def _marked(stem: str, path: str, digits: int = 6) -> str:
+    """`stem` with digits of the path's SHA-256, in place of those that `acceptable` may have given it."""
+    return f"{_FINGERPRINT.sub('', stem)}-{_fingerprint(path, digits)}"
 
 
 def assign_stems(paths: Iterable[str], *, alone: bool = False, plain_extension: str = "") -> dict[str, str]:
@@ -185,7 +190,7 @@ def _distinct(names: dict[str, str], before_extension: str) -> dict[str, str]:
         for path, name in names.items():
             if taken[name] > 1:
                 _, dot, extension = name.rpartition(before_extension) if before_extension else ("", "", "")
-                names[path] = f"{standard_stem(path)}-{_fingerprint(path, digits)}{dot}{extension if dot else ''}"
+                names[path] = f"{_marked(standard_stem(path), path, digits)}{dot}{extension if dot else ''}"
         digits += 2
     return names
 

@@ -49,7 +49,7 @@ def run(config: Config) -> None:
     for name in sorted(set(names) - set(songs)):
         summary.skip(name, "not a MIDI file by its name")
 
-    stems = assign_stems(songs, alone=in_worker())
+    stems = assign_stems(songs, alone=in_worker(), plain_extension="mid")
     with progress("rendering") as report:
         for i, name in enumerate(songs):
 
