@@ -101,7 +101,7 @@ def show_work(title: str) -> None:
         table.add_row(
             pipeline,
             *(str(job[count]) for count in ("processed", "skipped", "failed")),
-            f"{job['seconds']:.1f}",
+            f"{job['finished'] - job['started']:.1f}",
         )
     console.print(table)
 
@@ -125,7 +125,9 @@ def collect() -> None:
     metrics = json.loads((ROOT / model / "metrics.json").read_text())
     console.print(f"model       {model}/  ({metrics['parameters']:,} parameters; README.md in it is its card)")
     console.print(f"loss curve  {model / 'loss.png'}")
-    console.print(f"your songs  [dim]$ {AEOLIAN.relative_to(ROOT)} put file audio-unprocessed@master -r -f my-songs/[/]")
+    console.print(
+        f"your songs  [dim]$ {AEOLIAN.relative_to(ROOT)} put file audio-unprocessed@master -r -f my-songs/[/]"
+    )
 
 
 if __name__ == "__main__":
