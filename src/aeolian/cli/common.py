@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -41,6 +42,9 @@ def _guard(work: Callable[[], None]) -> None:
     except AeolianError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except sqlite3.Error as error:
+        click.echo(f"error: the store's database: {error}. See `aeolian doctor` and `aeolian fsck`.", err=True)
+        sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         click.echo("interrupted; the same command, or `aeolian wait`, goes on from here", err=True)
         sys.exit(EXIT_INTERRUPTED)

@@ -1,6 +1,7 @@
 """Jobs and datums as they are kept: what was planned, what ran, what came of it."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from aeolian.engine.repos import suggest
 from aeolian.engine.store import Store
 from aeolian.errors import UsageError
 
-OUTSTANDING = ("created", "running")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _record(store: Store, row: Row, job: Job) -> DatumRecord:
 
 
 def last_lines(path: Path, count: int, *, most_bytes: int = 65536) -> list[str]:
-    """The last lines of a log, without reading more of it than that."""
+    """The last lines of a log that say something, fit for a terminal; at most `most_bytes` of it are read."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -162,5 +163,6 @@ def last_lines(path: Path, count: int, *, most_bytes: int = 65536) -> list[str]:
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return []
-    lines = [line.rpartition("\r")[2].rstrip() for line in text.replace("\r\n", "\n").splitlines()]
-    return [line for line in lines if line][-count:]
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    shown = ["".join(c for c in _ESCAPES.sub("", line) if c.isprintable()).rstrip() for line in lines]
+    return [line for line in shown if line][-count:]

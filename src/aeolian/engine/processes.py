@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aeolian.engine.executors import Launch
+from aeolian.engine.strays import adopt_orphans, end_strays
 
 PID_FILE = "pid"
+# What tells a datum's processes from all others.
+_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Processes:
         self._lock = threading.Lock()
         self._groups: set[int] = set()
         self.stopped = False
+        self._adopts = adopt_orphans()
 
     def stop(self) -> None:
         """Kills every process that runs, and starts no more."""
@@ -62,7 +66,11 @@ class Processes:
                     return Exit(None, _cannot_start(launch, error), started=False)
                 self._groups.add(process.pid)
         _note(scratch, process.pid)
-        return self._finish(process, timeout_s)
+        end = self._finish(process, timeout_s)
+        if self._adopts:
+            with self._lock:
+                end_strays({name: launch.environment.get(name, "") for name in _MARKS}, self._groups)
+        return end
 
     def _finish(self, process: "subprocess.Popen[bytes]", timeout_s: float | None) -> Exit:
         late = threading.Event()

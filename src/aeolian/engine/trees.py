@@ -1,6 +1,6 @@
 """What a commit holds: a sorted map from path to content, stored so that history costs only its changes.
 
-A tree is cut into leaves after every path whose CRC-32 ends in seven zero bits: about 128 files a leaf. The
+A tree is cut into leaves after every path whose CRC-32 ends in five zero bits: about 32 files a leaf. The
 tree's root lists its leaves. Where a cut falls depends on the paths alone, so the same files always make the
 same leaves and the same root, whatever the order in which they came; a commit that adds one file among 10,000
 writes one leaf and one root; and two trees are compared by their leaves' hashes without reading the rest.
@@ -16,8 +16,8 @@ from typing import NamedTuple
 from aeolian.engine.database import Database
 from aeolian.errors import StorageError
 
-_CUT_MASK = 0x7F
-_RECENT_LEAVES = 256
+_CUT_MASK = 0x1F
+_RECENT_LEAVES = 1024
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -111,9 +111,9 @@ class Trees:
                 else:
                     content[path] = entry
             chunks, open_end = _cut([content[path] for path in sorted(content)])
-            written += (_store(chunk, nodes) for chunk in chunks)
+            written += (self._store(chunk, nodes) for chunk in chunks)
         if open_end:
-            written.append(_store(open_end, nodes))
+            written.append(self._store(open_end, nodes))
 
         root = "\n".join(f"{leaf.hash} {leaf.files} {leaf.size} {leaf.last}" for leaf in written)
         name = _add(root, nodes)
@@ -146,10 +146,24 @@ class Trees:
         """The entries of a leaf, not to be changed. A name is a hash, so what was read once stays true."""
         found = self._recent.get(leaf.hash)
         if found is None:
-            if len(self._recent) >= _RECENT_LEAVES:
-                self._recent.clear()
-            found = self._recent[leaf.hash] = decode_entries(self._node(leaf.hash))
+            found = self._remember(leaf.hash, decode_entries(self._node(leaf.hash)))
         return found
+
+    def _remember(self, name: str, entries: list[Entry]) -> list[Entry]:
+        if len(self._recent) >= _RECENT_LEAVES:
+            self._recent.clear()
+        self._recent[name] = entries
+        return entries
+
+    def _store(self, entries: list[Entry], nodes: dict[str, str]) -> _Leaf:
+        leaf = _Leaf(
+            entries[-1].path,
+            _add(encode_entries(entries), nodes),
+            len(entries),
+            sum(entry.size for entry in entries),
+        )
+        self._remember(leaf.hash, entries)
+        return leaf
 
     def _node(self, name: str) -> str:
         row = self._database.one("SELECT data FROM node WHERE hash = ?", name)
@@ -166,11 +180,6 @@ def _cut(entries: list[Entry]) -> tuple[list[list[Entry]], list[Entry]]:
             chunks.append(entries[start:place])
             start = place
     return chunks, entries[start:]
-
-
-def _store(entries: list[Entry], nodes: dict[str, str]) -> _Leaf:
-    size = sum(entry.size for entry in entries)
-    return _Leaf(entries[-1].path, _add(encode_entries(entries), nodes), len(entries), size)
 
 
 def _add(text: str, nodes: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -116,6 +117,14 @@ def test_killed_by_a_signal(one):
 
 def test_what_a_program_leaves_running_is_killed(one):
     out = one(shell("sleep 1000 >/dev/null 2>&1 & echo $! > /pfs/out/pid"))
+    assert not alive(int(out["pid"]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over")
+def test_a_daemon_that_left_its_group_is_killed_too(one):
+    daemon = "import os, sys, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0);"
+    daemon += " open('/pfs/out/pid'.replace('/pfs', sys.argv[1]), 'w').write(str(os.getpid())); open(sys.argv[2], 'w').close(); time.sleep(1000)"
+    out = one(shell(f'mkfifo ready; python3 -Sc "{daemon}" "$(dirname /pfs/songs)" ready & cat ready'))
     assert not alive(int(out["pid"]))
 
 
