@@ -1,0 +1,186 @@
+"""generate: seeds and a model in, MIDI out, without TensorFlow."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+
+from aeolian.errors import InputError, UsageError
+from aeolian.formats.midi import read_midi, write_midi
+from aeolian.music.notes import Notes
+from aeolian.stages.generate import Config, run
+from aeolian.transformer.config import CONFIG_NAME, FORMAT, ModelConfig, preset
+from aeolian.transformer.weights import WEIGHTS_NAME, expected_shapes, write_weights
+
+SEED = Notes.of([(0.25 * n, 0.25 * n + 0.2, 60 + n % 12, 80) for n in range(24)])
+MODEL = preset("aeolian", d_model=16, num_layers=1, num_heads=2, max_seq=32)
+
+
+def write_model(folder: Path, config: ModelConfig = MODEL) -> Path:
+    folder.mkdir()
+    (folder / CONFIG_NAME).write_text(json.dumps({"format": FORMAT, "model": config.as_dict()}))
+    rng = np.random.default_rng(0)
+    shapes = expected_shapes(config)
+    write_weights(
+        folder / WEIGHTS_NAME,
+        {name: (0.1 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()},
+    )
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model")
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Path:
+    write_midi(tmp_path / "seed.mid", SEED)
+    return tmp_path / "seed.mid"
+
+
+def play(model: Path, inputs: Path, target: Path, **options: object) -> bytes:
+    run(Config(model, inputs, target, **{"length": 100, **options}))  # type: ignore[arg-type]
+    return target.read_bytes() if target.is_file() else b""
+
+
+def test_a_seed_is_played_on_and_opens_everywhere(model: Path, seed: Path, tmp_path: Path) -> None:
+    play(model, seed, tmp_path / "new" / "out.mid")
+    notes = read_midi(tmp_path / "new" / "out.mid").sorted()
+    played = pretty_midi.PrettyMIDI(str(tmp_path / "new" / "out.mid")).instruments[0].notes
+    ons = [m for m in mido.MidiFile(tmp_path / "new" / "out.mid") if m.type == "note_on" and m.velocity]
+    assert len(notes) == len(played) == len(ons) > len(SEED)
+    np.testing.assert_allclose(notes.onset_s[:24], SEED.onset_s, atol=0.006)
+    assert notes.pitch[:24].tolist() == SEED.pitch.tolist()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["out.mid"]
+
+
+def test_the_same_seeds_give_the_same_bytes(model: Path, seed: Path, tmp_path: Path) -> None:
+    first = play(model, seed, tmp_path / "a.mid")
+    assert play(model, seed, tmp_path / "b.mid") == first
+    assert play(model, seed, tmp_path / "c.mid", seed=1) != first
+    assert play(model, seed, tmp_path / "d.mid", temperature=0.5) != first
+
+
+def test_music_longer_than_the_context(model: Path, seed: Path, tmp_path: Path) -> None:
+    play(model, seed, tmp_path / "a.mid", length=2000)
+    assert len(read_midi(tmp_path / "a.mid")) > 200
+
+
+def test_a_prime_is_the_seed_s_beginning(model: Path, seed: Path, tmp_path: Path) -> None:
+    play(model, seed, tmp_path / "a.mid", prime=9, length=60)  # velocity, then on, shift, off, shift, …
+    notes = read_midi(tmp_path / "a.mid").sorted()
+    assert notes.pitch[:2].tolist() == [60, 61]
+    assert notes.pitch[:24].tolist() != SEED.pitch.tolist()
+
+
+def test_the_continuation_alone_starts_at_once(model: Path, seed: Path, tmp_path: Path) -> None:
+    play(model, seed, tmp_path / "whole.mid")
+    play(model, seed, tmp_path / "rest.mid", continuation_only=True)
+    whole, rest = read_midi(tmp_path / "whole.mid").sorted(), read_midi(tmp_path / "rest.mid").sorted()
+    end_s = SEED.end_s
+    np.testing.assert_allclose(rest.onset_s, whole.onset_s[24:] - end_s, atol=0.011)
+    assert rest.pitch.tolist() == whole.pitch[24:].tolist()
+
+
+def test_a_beam_writes_music_too(model: Path, seed: Path, tmp_path: Path) -> None:
+    assert play(model, seed, tmp_path / "a.mid", beam=3) == play(model, seed, tmp_path / "b.mid", beam=3, seed=7)
+
+
+def test_a_folder_of_seeds_names_the_broken_and_does_the_rest(
+    model: Path, seed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "seeds"
+    folder.mkdir()
+    (folder / "2 zwö.MID").write_bytes(seed.read_bytes())
+    write_midi(folder / "1.mid", SEED.shifted(0.5))
+    write_midi(folder / "silence.mid", Notes.empty())
+    (folder / "broken.mid").write_bytes(b"MThd, or so it says")
+    (folder / "cover.png").write_bytes(b"\x89PNG")
+    play(model, folder, tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.mid")) == ["1.mid", "2zwo.mid", "silence.mid"]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    status = {entry["input"]: entry["status"] for entry in report["inputs"]}
+    assert status["broken.mid"] == "failed"
+    assert status["cover.png"] == "skipped"
+    assert "generate: broken.mid: " in caplog.text
+    # A song does not depend on the company its seed is in.
+    assert play(model, seed, tmp_path / "alone.mid") == (tmp_path / "out" / "2zwo.mid").read_bytes()
+
+
+def test_a_worker_writes_music_only(
+    model: Path, seed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PACH_DATUM_ID", "d1")
+    folder = tmp_path / "seeds"
+    folder.mkdir()
+    (folder / "1.mid").write_bytes(seed.read_bytes())
+    play(model, folder, tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["1.mid"]
+    assert json.loads(capsys.readouterr().out)["ok"] == 1
+
+
+def test_an_empty_seed_starts_from_nothing_and_says_so(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_midi(tmp_path / "empty.mid", Notes.empty())
+    with caplog.at_level("INFO"):
+        play(model, tmp_path / "empty.mid", tmp_path / "out.mid")
+    assert "empty.mid has no notes: the music starts from nothing" in caplog.text
+    assert len(read_midi(tmp_path / "out.mid")) > 5
+
+
+def test_what_cannot_work_is_said_in_a_sentence(model: Path, seed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mid"
+    with pytest.raises(UsageError, match="There is no model folder"):
+        play(tmp_path / "nowhere", seed, out)
+    with pytest.raises(UsageError, match="There is no seed"):
+        play(model, tmp_path / "nothing.mid", out)
+    with pytest.raises(UsageError, match="No MIDI file"):
+        play(model, model, out)
+    with pytest.raises(UsageError, match="--max_seq 64 is more than the model's context of 32 tokens"):
+        play(model, seed, out, max_seq=64)
+    (tmp_path / "not.mid").write_text("no music")
+    with pytest.raises(InputError):
+        play(model, tmp_path / "not.mid", out)
+    (model / WEIGHTS_NAME).unlink()
+    with pytest.raises(UsageError, match=r"has no model\.safetensors"):
+        play(model, seed, out)
+    assert not out.exists()
+
+
+WITHOUT = """
+import sys
+for name in ("tensorflow", "keras", "jax", "torch", "numba", "scipy"):
+    sys.modules[name] = None
+sys.argv[0] = "generate.py"
+from aeolian.stages.generate import Config, run
+from aeolian.stages.options import command
+command(Config, run)()
+"""
+
+
+def generate(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    argv = [sys.executable, "-c", WITHOUT, *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PACH_")}
+    return subprocess.run(argv, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_no_tensorflow_no_keras_and_the_flags_as_they_are_known(model: Path, seed: Path, tmp_path: Path) -> None:
+    known = [f"--load_path={model}", f"--inputs={seed}", f"--save_path={tmp_path / 'o.mid'}"]
+    done = generate(*known, "--length=50", "--max_seq=32", "--beam=0", "--mode=dec", "--no_continuation_only")
+    assert done.returncode == 0, done.stderr
+    assert "generating 50/50" in done.stderr
+    assert len(read_midi(tmp_path / "o.mid")) > len(SEED)
+    refused = generate(*known, "--mode=enc")
+    assert refused.returncode == 2
+    assert "dec" in refused.stderr
+    lost = generate(f"--load_path={tmp_path / 'none'}", *known[1:])
+    assert lost.returncode == 2
+    assert lost.stderr.startswith("error: There is no model folder")
