@@ -12,8 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 ROOT = Path(__file__).resolve().parents[1]
 AEOLIAN = Path(sys.executable).parent / "aeolian"
@@ -41,6 +43,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> None:
+    """Plays the demo; a command that fails ends it with that command's exit code."""
     started_s = time.monotonic()
     try:
         play()
@@ -54,6 +57,7 @@ def main() -> None:
 
 
 def play() -> None:
+    """The four acts."""
     say("1. The six pipelines of pipelines/, with a model small enough for this machine")
     arguments = [f"music-transformer:{flag}={value}" for flag, value in SMALL_MODEL.items()]
     arguments.append(f"generated-music:--length={LENGTH}")
@@ -75,10 +79,12 @@ def play() -> None:
 
 
 def say(text: str) -> None:
+    """Announces an act."""
     console.print(f"\n[bold cyan]{text}[/]")
 
 
 def aeolian(*words: str) -> None:
+    """Shows a command and runs it."""
     shown = " ".join(f"'{word}'" if " " in word else word for word in words)
     console.print(f"[dim]$ aeolian {shown}[/]")
     sys.stdout.flush()
@@ -86,6 +92,7 @@ def aeolian(*words: str) -> None:
 
 
 def ask(*words: str) -> Any:
+    """The answer of a listing command, as JSON."""
     done = subprocess.run([AEOLIAN, *words, "-o", "json"], cwd=ROOT, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
@@ -95,7 +102,8 @@ def show_work(title: str) -> None:
     newest: dict[str, Any] = {}
     for job in ask("list", "job"):
         newest.setdefault(job["pipeline"], job)
-    table = Table("pipeline", "processed", "unchanged", "failed", "seconds", title=title, title_justify="left")
+    table = Table("pipeline", "processed", "unchanged", "failed", "seconds", box=SIMPLE, pad_edge=False)
+    console.print(f"\n{title}:")
     for pipeline in PIPELINES:
         job = newest[pipeline]
         table.add_row(
@@ -111,23 +119,17 @@ def collect() -> None:
     for repo in ("midi", "generated-music", "rendered-music", "music-transformer"):
         shutil.rmtree(ROOT / OUTPUT / repo, ignore_errors=True)
         aeolian("get", "file", f"{repo}@master:/", "-r", "-o", str(OUTPUT / repo))
-    table = Table("seed", "new music (MIDI)", "sound (WAV)", "picture", title_justify="left")
+    table = Table("new music", "sound", "picture", box=SIMPLE, pad_edge=False)
     for midi in sorted((ROOT / OUTPUT / "generated-music").glob("*.mid")):
-        rendered = OUTPUT / "rendered-music"
-        table.add_row(
-            f"samples/midi/{midi.name}",
-            str(OUTPUT / "generated-music" / midi.name),
-            str(rendered / f"{midi.stem}.wav"),
-            str(rendered / f"{midi.stem}.png"),
-        )
-    console.print(table)
+        rendered = OUTPUT / "rendered-music" / midi.stem
+        table.add_row(*(Text(str(path)) for path in (midi.relative_to(ROOT), f"{rendered}.wav", f"{rendered}.png")))
+    Console(width=max(console.width, 112)).print(table)
     model = OUTPUT / "music-transformer"
     metrics = json.loads((ROOT / model / "metrics.json").read_text())
-    console.print(f"model       {model}/  ({metrics['parameters']:,} parameters; README.md in it is its card)")
-    console.print(f"loss curve  {model / 'loss.png'}")
-    console.print(
-        f"your songs  [dim]$ {AEOLIAN.relative_to(ROOT)} put file audio-unprocessed@master -r -f my-songs/[/]"
-    )
+    console.print(f"the model       {model}/README.md")
+    console.print(f"its loss curve  {model}/loss.png  (validation: {metrics['validation_nll']:.2f} nats a token)")
+    console.print("your own songs  source .venv/bin/activate")
+    console.print("                aeolian put file audio-unprocessed@master -r -f my-songs/")
 
 
 if __name__ == "__main__":
