@@ -58,7 +58,10 @@ def _guard(work: Callable[[], None]) -> None:
 
 
 def open_store(*, make: bool = False) -> Store:
-    """The store of the current folder or `$AEOLIAN_HOME`. Raises `AeolianError` if there is none, unless it may be made."""
+    """The store of the current folder or `$AEOLIAN_HOME`.
+
+    Raises `AeolianError` if there is none, unless it may be made.
+    """
     home = default_home()
     if not make and not (home / "store.db").exists():
         raise AeolianError(

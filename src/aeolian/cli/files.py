@@ -73,7 +73,8 @@ def put_file(
             warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
         if len(put.renamed) > _MOST_RENAMES_TOLD:
             warn(
-                f"and {len(put.renamed) - _MOST_RENAMES_TOLD} more names changed so; `aeolian inspect file` tells the old one"
+                f"and {len(put.renamed) - _MOST_RENAMES_TOLD} more names changed so; `aeolian inspect file` "
+                f"tells the old one"
             )
         warn(f"{put.files} files, {size_text(put.size)}, in commit {address.repo}@{put.commit.id}")
         run_outstanding(store, no_run=no_run)
@@ -83,7 +84,8 @@ def _tell_skipped(selection: files.Selection) -> None:
     if selection.hidden:
         names = ", ".join(Path(path).name for path in selection.hidden[:3])
         warn(
-            f"{len(selection.hidden)} hidden files or folders are left out ({names}{', …' if len(selection.hidden) > 3 else ''})"
+            f"{len(selection.hidden)} hidden files or folders are left out "
+            f"({names}{', …' if len(selection.hidden) > 3 else ''})"
         )
     for path, reason in selection.skipped:
         warn(f"{path} is left out: it is {reason}")

@@ -68,7 +68,8 @@ def inspect_job(job: str, output: str) -> None:
                 ("Duration", _duration(found)),
                 (
                     "Datums",
-                    f"{found.total}: {found.processed} processed, {found.skipped} skipped, {found.failed} failed, {found.recovered} recovered",
+                    f"{found.total}: {found.processed} processed, {found.skipped} skipped, {found.failed} failed, "
+                    f"{found.recovered} recovered",
                 ),
                 ("Pipeline version", str(found.version)),
                 ("Program", found.code),
@@ -136,7 +137,10 @@ def _show(records: Sequence[DatumRecord]) -> None:
 
 @command(example="aeolian wait")
 def wait() -> None:
-    """Do what is outstanding, or wait for the aeolian that is at it; return when nothing is left. Exit code 1 if a job failed."""
+    """Do what is outstanding, or wait for the aeolian that is at it; return when nothing is left.
+
+    Exit code 1 if a job failed.
+    """
     with open_store() as store:
         run_outstanding(store, wait=True)
 

@@ -32,7 +32,8 @@ class LineProgress(Progress):
                 self._total, self._done = event.total, event.skipped
                 self._last_s = time.monotonic()
                 self._say(
-                    f"{event.pipeline}: {event.total} datums, {event.skipped} skipped, {event.total - event.skipped} to do"
+                    f"{event.pipeline}: {event.total} datums, {event.skipped} skipped, {event.total - event.skipped} "
+                    f"to do"
                 )
             elif isinstance(event, DatumFinished):
                 self._datum(event)

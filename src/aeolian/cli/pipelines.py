@@ -55,7 +55,10 @@ def create_pipeline(spec: Path, source: Path | None, args: tuple[str, ...], no_r
 @click.option("--reprocess", is_flag=True, help="Redo every datum, also those that are done.")
 @no_run_option
 def update_pipeline(spec: Path, source: Path | None, args: tuple[str, ...], reprocess: bool, no_run: bool) -> None:
-    """Replace pipelines by those of a spec file, and run them. A datum that is the same, program and all, is not redone."""
+    """Replace pipelines by those of a spec file, and run them.
+
+    A datum that is the same, program and all, is not redone.
+    """
     _change(read_specs(spec), source, args, no_run, update=True, reprocess=reprocess)
 
 

@@ -16,7 +16,10 @@ _LOG_LINES = 6
 
 
 def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, go_on: bool = False) -> Outcome:
-    """Runs, with progress on stderr, unless `no_run`. Ends the command with exit code 1 if a job failed, unless `go_on`."""
+    """Runs, with progress on stderr, unless `no_run`.
+
+    Ends the command with exit code 1 if a job failed, unless `go_on`.
+    """
     if no_run:
         return Outcome()
     with _progress() as listener:

@@ -34,7 +34,8 @@ def gc() -> None:
     with open_store() as store:
         freed = upkeep.collect_garbage(store)
         click.echo(
-            f"removed {freed.objects} contents ({size_text(freed.size)}), {freed.nodes} tree nodes, {freed.datums} old runs"
+            f"removed {freed.objects} contents ({size_text(freed.size)}), {freed.nodes} tree nodes, "
+            f"{freed.datums} old runs"
         )
 
 

@@ -11,7 +11,10 @@ _ADDRESS = re.compile(r"([^@:]+)(?:@([^:]*))?(?::(.*))?", re.DOTALL)
 
 @dataclass(frozen=True)
 class Address:
-    """A place in a repo. `reference` is a branch or a commit's id, `^` behind it for the one before; `path` starts with /."""
+    """A place in a repo.
+
+    `reference` is a branch or a commit's id, `^` behind it for the one before; `path` starts with /.
+    """
 
     repo: str
     reference: str = DEFAULT_BRANCH
@@ -22,7 +25,10 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """The place that `text` names: the branch is `master` and the path `/` where it does not say. Raises `UsageError`."""
+    """The place that `text` names: the branch is `master` and the path `/` where it does not say.
+
+    Raises `UsageError`.
+    """
     found = _ADDRESS.fullmatch(text)
     if found is None:
         raise UsageError(f"{text!r} is no address.", remedy="Write it as repo@branch:/path.")

@@ -28,7 +28,10 @@ class Lookup:
 
 
 def clash(trees: Trees, tree: str, added: Collection[str]) -> str | None:
-    """A path that is both a file and a folder in `tree`, into which the files `added` have just been put; None if none."""
+    """
+
+    path that is both a file and a folder in `tree`, into which the files `added` have just been put; None if none.
+    """
     folders = {folder for path in added for folder in folders_of(path)}
     there = Lookup(trees, tree, len(added) + len(folders))
     return next((folder for folder in sorted(folders) if there.file(folder)), None) or next(

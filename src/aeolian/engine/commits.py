@@ -34,8 +34,10 @@ class Commit:
 
 
 _SELECT = (
-    "SELECT p.name AS repo, b.name AS branch, s.id, r.seq, r.state, r.origin, r.tree, r.description, r.created, r.finished"
-    " FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id JOIN commit_set s ON s.seq = r.seq"
+    "SELECT p.name AS repo, b.name AS branch, s.id, r.seq, r.state, r.origin, r.tree, "
+    "r.description, r.created, r.finished"
+    " FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id JOIN "
+    "commit_set s ON s.seq = r.seq"
 )
 
 
@@ -123,8 +125,9 @@ def head_tree(store: Store, branch: int) -> str:
 
 
 def resolve(store: Store, address: Address) -> Commit:
-    """The commit that `repo@reference` names: a branch's last finished one, a commit by (the start of) its id, `^` back.
+    """The commit that `repo@reference` names.
 
+    That is a branch's last finished one, or a commit by (the start of) its id; each `^` goes one back.
     Raises `UsageError` if there is none.
     """
     owner = repo_id(store, address.repo)
@@ -156,7 +159,8 @@ def resolve(store: Store, address: Address) -> Commit:
 
 def _branches(store: Store, repo: int, name: str) -> str:
     rows = store.db.all(
-        "SELECT DISTINCT b.name FROM branch b JOIN revision r ON r.branch_id = b.id WHERE b.repo_id = ? AND r.state = 'finished'",
+        "SELECT DISTINCT b.name FROM branch b JOIN revision r ON r.branch_id = b.id WHERE b.repo_id = ? "
+        "AND r.state = 'finished'",
         repo,
     )
     names = [row["name"] for row in rows]
@@ -185,7 +189,8 @@ def _commit(store: Store, branch: int, seq: int) -> Commit:
 def _insert(store: Store, branch: int, seq: int, state: str, tree: str, description: str) -> None:
     now = time.time()
     store.db.run(
-        "INSERT INTO revision (branch_id, seq, state, origin, tree, description, created, finished) VALUES (?, ?, ?, 'user', ?, ?, ?, ?)",
+        "INSERT INTO revision (branch_id, seq, state, origin, tree, description, created, finished) "
+        "VALUES (?, ?, ?, 'user', ?, ?, ?, ?)",
         branch,
         seq,
         state,

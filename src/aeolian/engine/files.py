@@ -126,7 +126,10 @@ def put_files(
 
 
 def delete_path(store: Store, address: Address) -> tuple[Commit, int]:
-    """Removes a file, or a folder with all below it, in one commit; how many files went. Raises `UsageError` if none."""
+    """Removes a file, or a folder with all below it, in one commit; how many files went.
+
+    Raises `UsageError` if none.
+    """
     with store.db.transaction():
         branch = branch_id(store, address.repo, address.reference)
         open_one = (
@@ -149,7 +152,10 @@ def entries_at(store: Store, tree: str, path: str) -> Iterator[Entry]:
 
 
 def listing(store: Store, address: Address) -> list[tuple[str, int, int]]:
-    """What is directly at `address`: (path, size in bytes, files), a folder's path ending in `/`. Raises `UsageError` if nothing."""
+    """What is directly at `address`: (path, size in bytes, files), a folder's path ending in `/`.
+
+    Raises `UsageError` if nothing.
+    """
     tree = resolve(store, address).tree
     if address.path != "/" and (entry := store.trees.get(tree, address.path)):
         return [(entry.path, entry.size, 1)]
@@ -191,7 +197,10 @@ def get_file(store: Store, address: Address, target: Path) -> None:
 
 
 def get_folder(store: Store, address: Address, target: Path, report: Report = _silent) -> int:
-    """Writes every file below `address` below the folder `target`; how many. Raises `UsageError` if there is nothing."""
+    """Writes every file below `address` below the folder `target`; how many.
+
+    Raises `UsageError` if there is nothing.
+    """
     tree = resolve(store, address).tree
     found = list(entries_at(store, tree, address.path))
     if not found:

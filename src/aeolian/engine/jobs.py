@@ -62,7 +62,8 @@ class DatumRecord:
 
 
 _SELECT = (
-    "SELECT j.id AS row, s.id, p.name AS pipeline, j.version, j.state, j.reason, j.code, j.datums, j.total, j.processed, j.skipped,"
+    "SELECT j.id AS row, s.id, p.name AS pipeline, j.version, j.state, j.reason, j.code, j.datums, "
+    "j.total, j.processed, j.skipped,"
     " j.failed, j.recovered, j.seq, j.pipeline_id AS pipeline_row, j.created, j.started, j.finished"
     " FROM job j JOIN pipeline p ON p.id = j.pipeline_id JOIN commit_set s ON s.seq = j.seq"
 )
@@ -84,7 +85,8 @@ def outstanding(store: Store) -> list[Job]:
 def list_jobs(store: Store, *, pipeline: str | None = None, commit: str | None = None, limit: int = -1) -> list[Job]:
     """Jobs, newest first: all, of one pipeline, or under (the start of) one commit id."""
     rows = store.db.all(
-        f"{_SELECT} WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR s.id LIKE ?2 || '%') ORDER BY j.seq DESC, j.id LIMIT ?3",
+        f"{_SELECT} WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR s.id LIKE ?2 || '%') ORDER BY "
+        f"j.seq DESC, j.id LIMIT ?3",
         pipeline,
         commit,
         limit,

@@ -49,7 +49,8 @@ def sources(store: Store, job: Job, spec: Spec) -> dict[tuple[str, str], Source]
     for part in spec.inputs():
         row = store.db.one(
             "SELECT r.tree, s.id FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id"
-            " JOIN commit_set s ON s.seq = r.seq WHERE p.name = ? AND b.name = ? AND r.seq <= ? AND r.state = 'finished'"
+            " JOIN commit_set s ON s.seq = r.seq WHERE p.name = ? AND b.name = ? AND r.seq <= ? AND r.state "
+            "= 'finished'"
             " ORDER BY r.seq DESC LIMIT 1",
             part.repo,
             part.branch,
@@ -77,7 +78,8 @@ def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: b
             found[datum] = Known(hash_, entry.size, 0)
             continue
         row = store.db.one(
-            "SELECT id, job_id FROM datum WHERE pipeline_id = ? AND hash = ? AND state = 'success' AND (? = 0 OR job_id = ?)"
+            "SELECT id, job_id FROM datum WHERE pipeline_id = ? AND hash = ? AND state = 'success' AND (? = "
+            "0 OR job_id = ?)"
             " ORDER BY id DESC LIMIT 1",
             job.pipeline_row,
             hash_,
@@ -103,7 +105,8 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
         for p in datum.inputs
     ]
     return store.db.run(
-        "INSERT INTO datum (pipeline_id, job_id, datum, hash, state, reason, exit_code, tries, inputs, outputs, started, seconds)"
+        "INSERT INTO datum (pipeline_id, job_id, datum, hash, state, reason, exit_code, tries, inputs, "
+        "outputs, started, seconds)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         job.pipeline_row,
         job.row,
@@ -142,7 +145,8 @@ def last_success(store: Store, job: Job) -> tuple[str, str]:
     row = store.db.one(
         "SELECT j.datums, r.tree FROM job j JOIN pipeline p ON p.id = j.pipeline_id JOIN repo o ON o.name = p.name"
         " JOIN branch b ON b.repo_id = o.id JOIN revision r ON r.branch_id = b.id AND r.seq = j.seq"
-        " WHERE j.pipeline_id = ? AND j.seq < ? AND j.state = 'success' AND r.state = 'finished' ORDER BY j.seq DESC LIMIT 1",
+        " WHERE j.pipeline_id = ? AND j.seq < ? AND j.state = 'success' AND r.state = 'finished' ORDER "
+        "BY j.seq DESC LIMIT 1",
         job.pipeline_row,
         job.seq,
     )
@@ -151,7 +155,8 @@ def last_success(store: Store, job: Job) -> tuple[str, str]:
 
 def _close_job(store: Store, job: Job, state: str, reason: str, counts: Mapping[str, int], datums: str) -> None:
     store.db.run(
-        "UPDATE job SET state = ?, reason = ?, datums = ?, total = ?, processed = ?, skipped = ?, failed = ?, recovered = ?, finished = ?"
+        "UPDATE job SET state = ?, reason = ?, datums = ?, total = ?, processed = ?, skipped = ?, "
+        "failed = ?, recovered = ?, finished = ?"
         " WHERE id = ?",
         state,
         reason,

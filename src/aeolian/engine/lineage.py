@@ -73,7 +73,8 @@ class _Trace:
     def _writer(self, commit: Commit, entry: Entry) -> Row | None:
         """The run that wrote the file, as the job that made the commit has it."""
         job = self._store.db.one(
-            "SELECT j.pipeline_id, j.datums FROM job j JOIN pipeline p ON p.id = j.pipeline_id WHERE p.name = ? AND j.seq = ?",
+            "SELECT j.pipeline_id, j.datums FROM job j JOIN pipeline p ON p.id = j.pipeline_id WHERE p.name "
+            "= ? AND j.seq = ?",
             commit.repo,
             commit.seq,
         )

@@ -140,7 +140,8 @@ def _write(store: Store, spec: Spec, old: Pipeline | None, folder: Path | None, 
         row = store.db.run("INSERT INTO pipeline (name, version) VALUES (?, ?)", spec.name, number)
     values = (store_text(spec), str(folder) if folder else None, json.dumps(arguments), uuid.uuid4().hex, time.time())
     store.db.run(
-        "INSERT INTO pipeline_version (pipeline_id, version, spec, source, arguments, spec_commit, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pipeline_version (pipeline_id, version, spec, source, arguments, spec_commit, "
+        "created) VALUES (?, ?, ?, ?, ?, ?, ?)",
         row,
         number,
         *values,
@@ -173,7 +174,10 @@ def _has_input(store: Store, name: str, planned: set[str]) -> bool:
 
 
 def run_pipeline(store: Store, name: str) -> None:
-    """Plans a job of the pipeline on its inputs as they are, and all that follows. Raises `UsageError` if it is unknown."""
+    """Plans a job of the pipeline on its inputs as they are, and all that follows.
+
+    Raises `UsageError` if it is unknown.
+    """
     with store.db.transaction():
         inspect_pipeline(store, name)
         trigger(store, new_set(store), [], also=[name])

@@ -20,7 +20,7 @@ def adopt_orphans() -> bool:
     """Makes this process the one that orphans are handed to; whether that could be done."""
     if sys.platform != "linux":
         return False
-    return ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
 def end_strays(marks: dict[str, str], ours: Collection[int]) -> int:

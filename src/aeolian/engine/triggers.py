@@ -80,7 +80,8 @@ def _plan(store: Store, seq: int, name: str, graph: _Graph) -> None:
     ensure_repo(store, name)
     branch = branch_id(store, name, graph.output[name], create=True)
     store.db.run(
-        "INSERT OR IGNORE INTO revision (branch_id, seq, state, origin, tree, created) VALUES (?, ?, 'open', 'auto', ?, ?)",
+        "INSERT OR IGNORE INTO revision (branch_id, seq, state, origin, tree, created) VALUES (?, ?, "
+        "'open', 'auto', ?, ?)",
         branch,
         seq,
         EMPTY,

@@ -14,11 +14,19 @@ from aeolian.cli.main import COMMANDS, main
 UPPER = """
 pipeline: {name: upper}
 transform:
-  cmd: [sh, -ec, 'grep -q bad "$songs" && { echo "this one is bad" >&2; exit 3; }; tr a-z A-Z < "$songs" > /pfs/out/$(basename "$songs")']
+  cmd: [sh, -e]
+  stdin:
+    - 'if grep -q bad "$songs"; then echo "this one is bad" >&2; exit 3; fi'
+    - 'tr a-z A-Z < "$songs" > /pfs/out/$(basename "$songs")'
 datum_tries: 1
 input: {pfs: {repo: songs, glob: /*}}
 """
-ALL = '{"pipeline": {"name": "all"}, "autoscaling": true, "transform": {"cmd": ["sh", "-c", "cat /pfs/upper/* > /pfs/out/all"]}, "input": {"pfs": {"repo": "upper", "glob": "/"}}}'
+ALL = """
+{"pipeline": {"name": "all"},
+ "autoscaling": true,
+ "transform": {"cmd": ["sh", "-c", "cat /pfs/upper/* > /pfs/out/all"]},
+ "input": {"pfs": {"repo": "upper", "glob": "/"}}}
+"""
 
 
 @pytest.fixture
@@ -119,7 +127,8 @@ def test_delete_file_takes_outputs_along(filled):
 
 def test_arguments_are_set_and_recorded(filled, tmp_path):
     (tmp_path / "specs" / "echo.json").write_text(
-        '{"pipeline": {"name": "echo"}, "transform": {"cmd": ["sh", "-c", "echo $0 $@ > /pfs/out/x", "--epochs", "500"]},'
+        '{"pipeline": {"name": "echo"},'
+        ' "transform": {"cmd": ["sh", "-c", "echo $0 $@ > /pfs/out/x", "--epochs", "500"]},'
         ' "input": {"pfs": {"repo": "all", "glob": "/"}}}'
     )
     filled("up", "specs", "--arg", "echo:--epochs=2", "--arg", "echo:fast=1")
@@ -209,7 +218,8 @@ def test_help_is_instant_and_loads_nothing_heavy():
         "import sys; from aeolian.cli.main import main\n"
         "try: main(['--help'])\n"
         "finally: print(sorted(m for m in sys.modules if m.split('.')[0] in "
-        "{'rich', 'yaml', 'numpy', 'sqlite3', 'tensorflow', 'tqdm'} or m.startswith('aeolian.engine')), file=sys.stderr)"
+        "{'rich', 'yaml', 'numpy', 'sqlite3', 'tensorflow', 'tqdm'} or m.startswith('aeolian.engine')), "
+        "file=sys.stderr)"
     )
     best = 9.0
     for _ in range(3):

@@ -65,7 +65,8 @@ class Bench:
 UPPER = [
     "python3",
     "-Sc",
-    "import os; p = os.environ['songs']; t = open(p).read(); open(os.environ['OUT'] + os.path.basename(p), 'w').write(t.upper())",
+    "import os; p = os.environ['songs']; t = open(p).read(); open(os.environ['OUT'] + "
+    "os.path.basename(p), 'w').write(t.upper())",
 ]
 OUT = {"env": {"OUT": "/pfs/out/"}}
 

@@ -110,7 +110,10 @@ def test_two_at_once_one_runs_and_picks_up_the_others_commits(bench):
 
 
 def test_the_lock_goes_with_the_process(bench):
-    code = "import sys; from pathlib import Path; from aeolian.engine.lock import held\nwith held(Path(sys.argv[1])) as m: print(m, flush=True); input()"
+    code = (
+        "import sys; from pathlib import Path; from aeolian.engine.lock import held\n"
+        "with held(Path(sys.argv[1])) as mine: print(mine, flush=True); input()"
+    )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, str(bench.store.lock)], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     )

@@ -122,9 +122,11 @@ def test_what_a_program_leaves_running_is_killed(one):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over")
 def test_a_daemon_that_left_its_group_is_killed_too(one):
-    daemon = "import os, sys, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0);"
-    daemon += " open('/pfs/out/pid'.replace('/pfs', sys.argv[1]), 'w').write(str(os.getpid())); open(sys.argv[2], 'w').close(); time.sleep(1000)"
-    out = one(shell(f'mkfifo ready; python3 -Sc "{daemon}" "$(dirname /pfs/songs)" ready & cat ready'))
+    daemon = (
+        "import os, sys, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0);"
+        " open(sys.argv[1] + '/out/pid', 'w').write(str(os.getpid())); open('ready', 'w').close(); time.sleep(1000)"
+    )
+    out = one(shell(f'mkfifo ready; python3 -Sc "{daemon}" /pfs & cat ready'))
     assert not alive(int(out["pid"]))
 
 
