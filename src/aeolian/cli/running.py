@@ -1,6 +1,8 @@
 """Running what is outstanding in the foreground, and telling what failed so that it can be acted on."""
 
+import signal
 import sys
+import threading
 
 import click
 
@@ -22,6 +24,7 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
     """
     if no_run:
         return Outcome()
+    _stop_on_termination()
     with _progress() as listener:
         outcome = Runner(store, listener=listener).run(wait=wait)
     if outcome.elsewhere:
@@ -37,6 +40,17 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
         if not go_on:
             sys.exit(EXIT_FAILURE)
     return outcome
+
+
+def _stop_on_termination() -> None:
+    """A closed terminal or a `kill` ends running programs as Ctrl-C does."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, interrupt)
 
 
 def _progress() -> "Progress":

@@ -8,14 +8,17 @@ from aeolian.engine.spec import Spec, load
 from aeolian.engine.store import Store
 
 _SELECT = (
-    "SELECT p.id, p.name, v.version, v.spec, v.source, v.arguments, v.spec_commit, v.created"
+    "SELECT p.id, p.name, v.version, v.spec, v.source, v.arguments, v.spec_commit, v.created, v.code"
     " FROM pipeline p JOIN pipeline_version v ON v.pipeline_id = p.id"
 )
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One version of a pipeline. `source` is the folder that its program sees as /src."""
+    """One version of a pipeline.
+
+    `source` is the folder that its program sees as /src; `code` is what else counts as its program.
+    """
 
     row: int
     version: int
@@ -24,6 +27,7 @@ class Pipeline:
     arguments: tuple[tuple[str, str], ...]
     spec_commit: str
     created: float
+    code: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -50,7 +54,8 @@ def version(store: Store, pipeline: int, number: int) -> Pipeline:
     return _pipeline(tuple(row))
 
 
-def _pipeline(row: tuple[int, str, int, str, str | None, str, str, float]) -> Pipeline:
-    row_id, _, number, spec, source, arguments, spec_commit, created = row
+def _pipeline(row: tuple[int, str, int, str, str | None, str, str, float, str]) -> Pipeline:
+    row_id, _, number, spec, source, arguments, spec_commit, created, code = row
     given = tuple((flag, value) for flag, value in json.loads(arguments))
-    return Pipeline(row_id, number, load(spec), Path(source) if source else None, given, spec_commit, created)
+    folder, further = Path(source) if source else None, tuple(Path(path) for path in json.loads(code))
+    return Pipeline(row_id, number, load(spec), folder, given, spec_commit, created, further)

@@ -13,7 +13,9 @@ from typing import Any
 
 from aeolian.errors import AeolianError, StorageError
 
-VERSION = 1
+VERSION = 2
+# What turns a layout into the next one.
+_MIGRATIONS = {1: "ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'"}
 BUSY_TIMEOUT_MS = 120_000
 
 Row = sqlite3.Row
@@ -48,7 +50,12 @@ class Database:
                 for statement in _statements(resources.files(__package__).joinpath("schema.sql").read_text()):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
-            elif found != VERSION:
+                return
+            while found in _MIGRATIONS and found < VERSION:
+                self._connection.execute(_MIGRATIONS[found])
+                found += 1
+                self._connection.execute(f"PRAGMA user_version = {found}")
+            if found != VERSION:
                 raise AeolianError(
                     f"{path} was written by another version of Aeolian (layout {found}, this one reads {VERSION}).",
                     remedy="Use that version, or set AEOLIAN_HOME to a new folder.",

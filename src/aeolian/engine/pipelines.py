@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aeolian.engine.catalog import Pipeline, find, pipelines
 from aeolian.engine.commits import new_set
-from aeolian.engine.program import program_hash, set_arguments, source_folder
+from aeolian.engine.program import further_code, program_hash, set_arguments, source_folder
 from aeolian.engine.repos import branch_id, ensure_repo, repo_id, suggest
 from aeolian.engine.spec import Spec, store_text
 from aeolian.engine.store import Store
@@ -138,13 +138,17 @@ def _write(store: Store, spec: Spec, old: Pipeline | None, folder: Path | None, 
         store.db.run("UPDATE pipeline SET version = ? WHERE id = ?", number, row)
     else:
         row = store.db.run("INSERT INTO pipeline (name, version) VALUES (?, ?)", spec.name, number)
-    values = (store_text(spec), str(folder) if folder else None, json.dumps(arguments), uuid.uuid4().hex, time.time())
     store.db.run(
-        "INSERT INTO pipeline_version (pipeline_id, version, spec, source, arguments, spec_commit, "
-        "created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pipeline_version (pipeline_id, version, spec, source, arguments, spec_commit, created, code)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         row,
         number,
-        *values,
+        store_text(spec),
+        str(folder) if folder else None,
+        json.dumps(arguments),
+        uuid.uuid4().hex,
+        time.time(),
+        json.dumps([str(path) for path in further_code()]),
     )
     ensure_repo(store, spec.name, f"Output of pipeline {spec.name}.")
     branch_id(store, spec.name, spec.output_branch, create=True)
@@ -152,7 +156,7 @@ def _write(store: Store, spec: Spec, old: Pipeline | None, folder: Path | None, 
 
 def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None) -> bool:
     """Whether nothing would come of running the pipeline again: same spec, same program, and its last job went well."""
-    if store_text(spec) != store_text(old.spec) or folder != old.source:
+    if store_text(spec) != store_text(old.spec) or folder != old.source or further_code() != old.code:
         return False
     job = store.db.one("SELECT state, code FROM job WHERE pipeline_id = ? ORDER BY seq DESC LIMIT 1", old.row)
     if job is None or job["state"] in ("created", "running"):

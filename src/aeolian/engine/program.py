@@ -1,7 +1,7 @@
 """What a pipeline runs, as one hash: command, image, environment, and the files of its program.
 
 Pachyderm hashes none of this, so that a new program there reprocesses nothing until told to. Here a changed program
-is a changed datum. Files outside the pipeline's folder count too where `AEOLIAN_CODE` names them.
+is a changed datum. Files outside the pipeline's folder count too where `AEOLIAN_CODE` named them when it was made.
 """
 
 import hashlib
@@ -40,6 +40,12 @@ def source_folder(spec: Spec, given: Path | None = None) -> Path | None:
     return folder.resolve() if folder.is_dir() else None
 
 
+def further_code() -> tuple[Path, ...]:
+    """The files and folders that `AEOLIAN_CODE` names: recorded when a pipeline is made, and counted from then on."""
+    named = os.environ.get(CODE_VARIABLE, "").split(os.pathsep)
+    return tuple(Path(part).resolve() for part in named if part)
+
+
 def image_slug(image: str) -> str:
     """`registry.example:5000/aeolian/generate:0.1.0@sha256:…` → `generate`."""
     return re.sub(r"[:@].*", "", image.rpartition("/")[2])
@@ -65,8 +71,7 @@ def program_hash(store: Store, pipeline: Pipeline) -> str:
     """64 hexadecimal digits that change whenever what the pipeline runs changes."""
     spec = pipeline.spec
     parts: dict[str, Any] = {"transform": asdict(spec.transform), "salt": spec.salt}
-    roots = [pipeline.source] if pipeline.source else []
-    roots += [Path(part).absolute() for part in os.environ.get(CODE_VARIABLE, "").split(os.pathsep) if part]
+    roots = [*([pipeline.source] if pipeline.source else []), *pipeline.code]
     parts["files"] = [[_tree_hash(store, root)] for root in roots]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

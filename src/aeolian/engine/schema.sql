@@ -57,6 +57,7 @@ CREATE TABLE pipeline_version (
     arguments TEXT NOT NULL, -- JSON: [[flag, value], ...], already in the spec's cmd
     spec_commit TEXT NOT NULL,
     created REAL NOT NULL,
+    code TEXT NOT NULL DEFAULT '[]', -- JSON: further files and folders whose content counts
     PRIMARY KEY (pipeline_id, version)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,6 +1,8 @@
 """The command line as its users meet it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -228,6 +230,29 @@ def test_help_is_instant_and_loads_nothing_heavy():
         best = min(best, time.perf_counter() - clock)
     assert result.stderr.strip() == "[]"
     assert best < 0.3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_stopped_it_ends_its_programs_and_goes_on_later(aeolian, tmp_path, number):
+    aeolian("create", "repo", "songs")
+    ready, go = tmp_path / "ready", tmp_path / "go"
+    os.mkfifo(ready)
+    (tmp_path / "slow.yaml").write_text(
+        "pipeline: {name: slow}\ninput: {pfs: {repo: songs, glob: /*}}\n"
+        f"transform: {{cmd: [sh, -c, 'test -e {go} || {{ echo $$ > {ready}; sleep 1000; }}; cp $songs /pfs/out/']}}\n"
+    )
+    aeolian("create", "pipeline", "-f", "slow.yaml")
+    command = [f"{Path(sys.executable).parent}/aeolian", "put", "file", "songs@master", "-f", "my-songs/a.txt"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    program = int(ready.read_text())
+    running.send_signal(number)
+    assert "goes on from here" in running.communicate()[1]
+    assert running.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(program, 0)
+    go.touch()
+    aeolian("wait")
+    assert aeolian("get", "file", "slow@master:/a.txt") == "one\n"
 
 
 def test_progress_on_a_terminal(filled, tmp_path):

@@ -146,7 +146,11 @@ def test_code_elsewhere_counts_where_it_is_named(bench, monkeypatch):
     bench.repo("songs")
     bench.put("songs", {"a": "1"})
     bench.pipeline("p", ["true"], "songs")
+    monkeypatch.delenv("AEOLIAN_CODE")
     bench.run()
+    pipelines.run_pipeline(bench.store, "p")
+    bench.run()
+    assert states(bench, "p") == ["skipped"], "recorded with the pipeline, not asked of each command"
     code.write_text("22")
     pipelines.run_pipeline(bench.store, "p")
     bench.run()
