@@ -3,6 +3,8 @@
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -27,6 +29,8 @@ from aeolian.engine.watch import Watcher
 from aeolian.errors import UsageError
 
 _MOST_RENAMES_TOLD = 20
+_LONG_BYTES = 1 << 28
+_LONG_FILES = 20_000
 PUT_EXAMPLE = """aeolian put file audio-unprocessed@master -r -f my-songs/
 aeolian put file seeds@master -f a.mid -f b.mid
 echo hello | aeolian put file notes@master:/hello.txt -f -"""
@@ -66,9 +70,16 @@ def put_file(
             single = len(paths) == 1 and not paths[0].is_dir() and address.path != "/" and not place.endswith("/")
             selection = files.select(paths, address.path, recursive=recursive, rename=address.path if single else None)
         _tell_skipped(selection)
-        put = files.put_files(
-            store, address.repo, address.reference, selection.items, strict=strict_names, description=message
-        )
+        with _progress(selection) as report:
+            put = files.put_files(
+                store,
+                address.repo,
+                address.reference,
+                selection.items,
+                strict=strict_names,
+                description=message,
+                report=report,
+            )
         for old, new in put.renamed[:_MOST_RENAMES_TOLD]:
             warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
         if len(put.renamed) > _MOST_RENAMES_TOLD:
@@ -78,6 +89,19 @@ def put_file(
             )
         warn(f"{put.files} files, {size_text(put.size)}, in commit {address.repo}@{put.commit.id}")
         run_outstanding(store, no_run=no_run)
+
+
+@contextmanager
+def _progress(selection: files.Selection) -> Iterator[files.Report]:
+    """A bar for what takes long; nothing for the rest, whose end is told anyway."""
+    sizes = [item.source.stat().st_size for item in selection.items if isinstance(item.source, Path)]
+    if sum(sizes) < _LONG_BYTES and len(sizes) < _LONG_FILES:
+        yield files.silent
+        return
+    from aeolian.stages.progress import progress
+
+    with progress("putting") as report:
+        yield report
 
 
 def _tell_skipped(selection: files.Selection) -> None:

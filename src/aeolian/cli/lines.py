@@ -1,59 +1,76 @@
-"""Progress where there is no terminal: a line when a job starts and ends, and one now and then between."""
+"""Progress where there is no terminal: a line when a job starts and ends, and what goes on now and then between."""
 
 import threading
 import time
+from pathlib import Path
 
 import click
 
 from aeolian.cli.common import duration_text
 from aeolian.cli.running import Progress
-from aeolian.engine.events import DatumFinished, Event, JobFinished, JobStarted, Listener
+from aeolian.engine.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener
+from aeolian.engine.jobs import last_lines
 
 SECONDS_BETWEEN_LINES = 5.0
+_TAIL_BYTES = 4096
 
 
 class LineProgress(Progress):
-    """Plain lines on stderr."""
+    """Plain lines on stderr; every few seconds the count, or the last line that a long datum wrote."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = SECONDS_BETWEEN_LINES) -> None:
+        self._seconds = seconds
         self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._pipeline = ""
         self._total = self._done = 0
-        self._last_s = 0.0
+        self._running: dict[str, tuple[str, Path]] = {}
+        self._said = ""
 
     def __enter__(self) -> Listener:
+        threading.Thread(target=self._tell_now_and_then, daemon=True).start()
         return self._hear
 
     def __exit__(self, *error: object) -> None:
-        """Nothing to put away."""
+        self._ended.set()
 
     def _hear(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, JobStarted):
-                self._total, self._done = event.total, event.skipped
-                self._last_s = time.monotonic()
-                self._say(
-                    f"{event.pipeline}: {event.total} datums, {event.skipped} skipped, {event.total - event.skipped} "
-                    f"to do"
-                )
+                self._pipeline, self._total, self._done = event.pipeline, event.total, event.skipped
+                to_do = event.total - event.skipped
+                self._say(f"{event.pipeline}: {event.total} datums, {event.skipped} skipped, {to_do} to do")
+            elif isinstance(event, DatumStarted):
+                self._running[event.datum] = (event.label, event.log)
             elif isinstance(event, DatumFinished):
-                self._datum(event)
+                self._running.pop(event.datum, None)
+                self._done += 1
+                if event.state != "success":
+                    self._say(f"{event.pipeline}: {event.label}: {event.state}: {event.reason}")
             elif isinstance(event, JobFinished):
-                counts = [f"{event.processed} processed", f"{event.skipped} skipped"]
-                counts += [f"{event.failed} failed"] if event.failed else []
-                counts += [f"{event.recovered} recovered"] if event.recovered else []
-                reason = f": {event.reason}" if event.reason else ""
-                self._say(
-                    f"{event.pipeline}: {event.state}, {', '.join(counts)}, {duration_text(event.seconds)}{reason}"
-                )
+                self._running.clear()
+                self._say(self._summary(event))
 
-    def _datum(self, event: DatumFinished) -> None:
-        self._done += 1
-        if event.state != "success":
-            self._say(f"{event.pipeline}: {event.label}: {event.state}: {event.reason}")
-        now_s = time.monotonic()
-        if now_s - self._last_s >= SECONDS_BETWEEN_LINES:
-            self._last_s = now_s
-            self._say(f"{event.pipeline}: {self._done}/{self._total}")
+    def _summary(self, event: JobFinished) -> str:
+        counts = [f"{event.processed} processed", f"{event.skipped} skipped"]
+        counts += [f"{event.failed} failed"] if event.failed else []
+        counts += [f"{event.recovered} recovered"] if event.recovered else []
+        reason = f": {event.reason}" if event.reason else ""
+        return f"{event.pipeline}: {event.state}, {', '.join(counts)}, {duration_text(event.seconds)}{reason}"
+
+    def _tell_now_and_then(self) -> None:
+        started_s = time.monotonic()
+        while not self._ended.wait(self._seconds):
+            with self._lock:
+                self._tell(time.monotonic() - started_s)
+
+    def _tell(self, elapsed_s: float) -> None:
+        for label, log in list(self._running.values())[:1]:
+            last = "".join(last_lines(log, 1, most_bytes=_TAIL_BYTES))
+            text = f"{self._pipeline}: {self._done}/{self._total}, {label}{f': {last}' if last else ''}"
+            if text != self._said:
+                self._said = text
+                self._say(f"{text}  [{duration_text(elapsed_s)}]")
 
     def _say(self, text: str) -> None:
         click.echo(text, err=True)

@@ -62,7 +62,7 @@ def commit_files(
     would stand where a folder is.
     """
     with store.db.transaction():
-        _refuse_output(store, repo)
+        refuse_output(store, repo)
         row = branch_id(store, repo, branch, create=True)
         assert row is not None
         open_one = store.db.one("SELECT seq, tree FROM revision WHERE branch_id = ? AND state = 'open'", row)
@@ -84,7 +84,7 @@ def commit_files(
 def start_commit(store: Store, repo: str, branch: str, description: str = "") -> Commit:
     """Opens a commit on a branch. Raises `UsageError` if one is open."""
     with store.db.transaction():
-        _refuse_output(store, repo)
+        refuse_output(store, repo)
         row = branch_id(store, repo, branch, create=True)
         assert row is not None
         if store.db.one("SELECT 1 FROM revision WHERE branch_id = ? AND state = 'open'", row):
@@ -201,7 +201,8 @@ def _insert(store: Store, branch: int, seq: int, state: str, tree: str, descript
     )
 
 
-def _refuse_output(store: Store, repo: str) -> None:
+def refuse_output(store: Store, repo: str) -> None:
+    """Raises `UsageError` unless a user may put files into the repo."""
     repo_id(store, repo)
     if store.db.one("SELECT 1 FROM pipeline WHERE name = ?", repo):
         raise UsageError(f"{repo} is written by the pipeline {repo} alone.", remedy="Put files into one of its inputs.")

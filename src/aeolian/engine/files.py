@@ -3,14 +3,14 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from aeolian import names
 from aeolian.engine.addresses import Address
-from aeolian.engine.commits import Commit, commit_files, head_tree, resolve
+from aeolian.engine.commits import Commit, commit_files, head_tree, refuse_output, resolve
 from aeolian.engine.repos import branch_id, repo_id
 from aeolian.engine.store import Store
 from aeolian.engine.trees import Entry
@@ -19,7 +19,7 @@ from aeolian.errors import UsageError
 Report = Callable[[int, int, str], None]
 
 
-def _silent(done: int, total: int, note: str) -> None:
+def silent(done: int, total: int, note: str) -> None:
     """The `Report` of callers who do not want any."""
 
 
@@ -84,14 +84,14 @@ def put_files(
     *,
     strict: bool = False,
     description: str = "",
-    report: Report = _silent,
+    report: Report = silent,
 ) -> Put:
     """Puts files in one commit: all of them or, if one cannot be read, none.
 
     A path that Pachyderm refuses becomes `names.acceptable(path)`; with `strict` it is refused. Raises
     `UsageError` for that, for a file that cannot be read, and for two files of one path.
     """
-    repo_id(store, repo)
+    refuse_output(store, repo)
     renamed = {}
     changes: dict[str, Entry | None] = {}
     with store.objects.intake() as intake:
@@ -116,10 +116,7 @@ def put_files(
         intake.flush()
         with store.db.transaction():
             commit = commit_files(store, repo, branch, changes, description)
-            row = repo_id(store, repo)
-            store.db.many(
-                "INSERT OR REPLACE INTO original_name VALUES (?, ?, ?)", [(row, *pair) for pair in renamed.items()]
-            )
+            remember_names(store, repo, renamed)
     report(len(items), len(items), "")
     size = sum(entry.size for entry in changes.values() if entry)
     return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()))
@@ -182,6 +179,13 @@ def find_file(store: Store, address: Address) -> tuple[Commit, Entry]:
     return commit, entry
 
 
+def remember_names(store: Store, repo: str, renamed: Mapping[str, str]) -> None:
+    """Keeps what files were named before they were put: path in the repo → original path."""
+    row = repo_id(store, repo)
+    pairs = [(row, path, original) for path, original in renamed.items()]
+    store.db.many("INSERT OR REPLACE INTO original_name VALUES (?, ?, ?)", pairs)
+
+
 def original_name(store: Store, repo: str, path: str) -> str | None:
     """The name that a file had before it was put, if that had to change."""
     row = store.db.one("SELECT original FROM original_name WHERE repo_id = ? AND path = ?", repo_id(store, repo), path)
@@ -196,7 +200,7 @@ def get_file(store: Store, address: Address, target: Path) -> None:
     _write(store, entry, target)
 
 
-def get_folder(store: Store, address: Address, target: Path, report: Report = _silent) -> int:
+def get_folder(store: Store, address: Address, target: Path, report: Report = silent) -> int:
     """Writes every file below `address` below the folder `target`; how many.
 
     Raises `UsageError` if there is nothing.

@@ -6,6 +6,7 @@ from pathlib import Path
 from aeolian import names
 from aeolian.engine.addresses import Address
 from aeolian.engine.commits import commit_files, head_tree
+from aeolian.engine.files import remember_names
 from aeolian.engine.repos import branch_id, repo_id
 from aeolian.engine.store import Store
 from aeolian.engine.trees import EMPTY, Entry
@@ -52,13 +53,13 @@ class Watcher:
 
     def _commit(self, changed: list[str], gone: list[str]) -> int:
         changes: dict[str, Entry | None] = {self._path(name): None for name in gone}
-        renamed = []
+        renamed: dict[str, str] = {}
         with self._store.objects.intake() as intake:
             for name in changed:
                 path = self._path(name)
                 changes[path] = Entry(path, *intake.add(Path(os.path.realpath(self._folder / name))))
                 if not path.endswith(f"/{name}"):
-                    renamed.append((path, f"/{name}"))
+                    renamed[path] = f"/{name}"
             intake.flush()
             with self._store.db.transaction():
                 branch = branch_id(self._store, self._address.repo, self._address.reference)
@@ -66,9 +67,7 @@ class Watcher:
                 changes = {path: new for path, new in changes.items() if self._store.trees.get(head, path) != new}
                 if changes:
                     commit_files(self._store, self._address.repo, self._address.reference, changes)
-                repo = repo_id(self._store, self._address.repo)
-                rows = [(repo, path, original) for path, original in renamed]
-                self._store.db.many("INSERT OR REPLACE INTO original_name VALUES (?, ?, ?)", rows)
+                remember_names(self._store, self._address.repo, renamed)
         return len(changes)
 
     def _path(self, name: str) -> str:

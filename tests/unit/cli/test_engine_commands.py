@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from aeolian.cli.lines import LineProgress
 from aeolian.cli.main import COMMANDS, main
+from aeolian.engine.events import DatumStarted, JobStarted
 
 UPPER = """
 pipeline: {name: upper}
@@ -253,6 +255,18 @@ def test_stopped_it_ends_its_programs_and_goes_on_later(aeolian, tmp_path, numbe
     go.touch()
     aeolian("wait")
     assert aeolian("get", "file", "slow@master:/a.txt") == "one\n"
+
+
+def test_a_long_datums_last_line_is_told_without_a_terminal(tmp_path, capfd):
+    log = tmp_path / "log"
+    log.write_text("epoch 1\nepoch 2 \x1b[31mloss\x1b[0m 3.1\n")
+    progress = LineProgress()
+    progress._hear(JobStarted("train", "id", 1, 0))
+    progress._hear(DatumStarted("train", "d", "songs:/", log))
+    progress._tell(61.0)
+    progress._tell(66.0)
+    told = capfd.readouterr().err.splitlines()
+    assert told == ["train: 1 datums, 0 skipped, 1 to do", "train: 0/1, songs:/: epoch 2 loss 3.1  [1 min 1 s]"]
 
 
 def test_progress_on_a_terminal(filled, tmp_path):
