@@ -47,7 +47,7 @@ class MidiFile:
 
 @dataclass
 class Instrument:
-    """What one program plays on one channel of one track, in ticks: (on, off, pitch, velocity) and (tick, cc, value)."""
+    """What a program plays on a channel of a track, in ticks: (on, off, pitch, velocity), (tick, controller, value)."""
 
     program: int
     is_drum: bool
@@ -106,8 +106,8 @@ def instruments(midi: MidiFile) -> list[Instrument]:
                 for on_tick, velocity in closed:
                     key = (programs[channel], channel)
                     if key not in by_program:
-                        by_program[key] = Instrument(*key, controls=before.get(channel, []))
-                        by_program[key].is_drum = channel == DRUM_CHANNEL
+                        is_drum = channel == DRUM_CHANNEL
+                        by_program[key] = Instrument(key[0], is_drum, controls=before.get(channel, []))
                         result.append(by_program[key])
                     by_program[key].notes.append((on_tick, tick, data1, velocity))
             elif kind == CONTROL_CHANGE:
