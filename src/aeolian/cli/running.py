@@ -3,17 +3,19 @@
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 import click
 
 from aeolian.cli.common import warn
-from aeolian.engine.events import Listener
+from aeolian.engine.events import DatumFinished, Event, Listener
 from aeolian.engine.jobs import Job, failed_datums, last_lines, list_jobs
 from aeolian.engine.scheduler import Outcome, Runner
 from aeolian.engine.store import Store
 from aeolian.errors import EXIT_FAILURE
 
 _MOST_DATUMS_TOLD = 5
+_MOST_EMPTY_TOLD = 20
 _LOG_LINES = 6
 
 
@@ -25,8 +27,16 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
     if no_run:
         return Outcome()
     _stop_on_termination()
-    with _progress() as listener:
+    empty: list[DatumFinished] = []
+    with _progress() as draw:
+
+        def listener(event: Event) -> None:
+            draw(event)
+            if isinstance(event, DatumFinished) and event.state == "success" and not event.outputs:
+                empty.append(event)
+
         outcome = Runner(store, listener=listener).run(wait=wait)
+    _tell_empty(empty)
     if outcome.elsewhere:
         warn("another aeolian is at work on this store and takes this over; `aeolian wait` waits for it")
     if outcome.failed:
@@ -71,6 +81,17 @@ class Progress:
 
     def __exit__(self, *error: object) -> None:
         raise NotImplementedError
+
+
+def _tell_empty(datums: Sequence[DatumFinished]) -> None:
+    """Inputs from which nothing came, though their program ended well, with what it said of them."""
+    for datum in datums[:_MOST_EMPTY_TOLD]:
+        click.echo(f"{datum.pipeline}: nothing came of {datum.label}", err=True)
+        for line in last_lines(datum.log, _LOG_LINES):
+            if not line.startswith("{"):
+                click.echo(f"    | {line}", err=True)
+    if len(datums) > _MOST_EMPTY_TOLD:
+        click.echo(f"and of {len(datums) - _MOST_EMPTY_TOLD} more; see `aeolian logs`", err=True)
 
 
 def _tell(store: Store, job: Job) -> None:

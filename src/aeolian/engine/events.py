@@ -35,7 +35,7 @@ class DatumStarted:
 
 @dataclass(frozen=True)
 class DatumFinished:
-    """A datum is done. state: success, failed, recovered."""
+    """A datum is done. state: success, failed, recovered; `outputs` is the number of files that it wrote."""
 
     pipeline: str
     datum: str
@@ -43,6 +43,8 @@ class DatumFinished:
     state: str
     reason: str
     seconds: float
+    outputs: int
+    log: Path
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,11 @@ class Intake:
         place.parent.mkdir(exist_ok=True)
         written.chmod(0o444)
         written.rename(place)
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _read_up_to(stream: BinaryIO, count: int) -> bytes:

@@ -83,10 +83,8 @@ def _tree_hash(store: Store, root: Path) -> str:
             f"The program folder {root} is gone.", remedy="Update the pipeline with --source, or see AEOLIAN_CODE."
         )
     digest, fresh = hashlib.sha256(), []
-    known = {
-        row["path"]: (row["stamp"], row["hash"])
-        for row in store.db.all("SELECT * FROM code_file WHERE path GLOB ?", f"{root}*")
-    }
+    rows = store.db.all("SELECT * FROM code_file WHERE substr(path, 1, ?) = ?", len(str(root)), str(root))
+    known = {row["path"]: (row["stamp"], row["hash"]) for row in rows}
     for path in _files(root):
         status = path.stat()
         stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

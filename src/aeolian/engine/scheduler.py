@@ -142,7 +142,8 @@ class _JobRun:
 
     def _run_datum(self, datum: Datum, hash_: str, done: dict[str, Known]) -> None:
         name, label = self.pipeline.name, datum.label
-        self.runner.listener(DatumStarted(name, datum.id, label, self.store.log(self.job.id, name, datum.id)))
+        log = self.store.log(self.job.id, name, datum.id)
+        self.runner.listener(DatumStarted(name, datum.id, label, log))
 
         def record(result: Result) -> None:
             done_row = keep_result(self.store, self.job, datum, hash_, result)
@@ -154,9 +155,8 @@ class _JobRun:
             return
         with self.counting:
             self.counts[result.state] += 1
-        self.runner.listener(
-            DatumFinished(name, datum.id, label, result.state, result.reason, result.seconds["process"])
-        )
+        seconds, outputs = result.seconds["process"], len(result.outputs)
+        self.runner.listener(DatumFinished(name, datum.id, label, result.state, result.reason, seconds, outputs, log))
 
     def _end(self, state: str, reason: str) -> JobFinished:
         event = JobFinished(

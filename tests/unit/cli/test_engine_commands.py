@@ -91,6 +91,19 @@ def test_a_failure_tells_pipeline_datum_input_reason_and_where_to_see_more(fille
     assert filled("get", "file", "all@master:/all")
 
 
+def test_an_input_from_which_nothing_comes_is_told_with_what_its_program_said(aeolian, tmp_path):
+    aeolian("create", "repo", "songs")
+    (tmp_path / "picky.yaml").write_text(
+        "pipeline: {name: picky}\ninput: {pfs: {repo: songs, glob: /*}}\n"
+        "transform: {cmd: [sh, -c, 'grep -q one $songs && cp $songs /pfs/out/ || echo this is no song']}\n"
+    )
+    aeolian("create", "pipeline", "-f", "picky.yaml")
+    aeolian("put", "file", "songs@master", "-r", "-f", "my-songs")
+    assert aeolian.stderr.count("nothing came of") == 1
+    assert "picky: nothing came of songs:/Song-" in aeolian.stderr
+    assert "    | this is no song" in aeolian.stderr
+
+
 def test_lists_are_tables_and_json(filled):
     for words in (["repo"], ["pipeline"], ["commit"], ["job"], ["datum", "upper"], ["file", "songs@master"]):
         assert len(filled("list", *words).splitlines()) >= 2

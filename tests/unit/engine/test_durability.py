@@ -109,6 +109,22 @@ def test_two_at_once_one_runs_and_picks_up_the_others_commits(bench):
     assert bench.contents("p") == {"a": "1", "b": "2"}
 
 
+def test_two_processes_put_at_once_and_neither_loses_a_commit(bench):
+    bench.repo("songs")
+    bench.pipeline("copy", shell('cp "$songs" /pfs/out/'), "songs")
+    code = VICTIM.replace("+ 1000", "+ 5")
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, str(bench.store.home), start], stdout=subprocess.PIPE)
+        for start in ("0", "1000")
+    ]
+    assert [process.communicate() and process.returncode for process in both] == [0, 0]
+    bench.run()
+    assert len(list_commits(bench.store, "songs")) == 10
+    assert len(bench.contents("songs")) == 40
+    assert bench.contents("copy") == bench.contents("songs")
+    assert list(check(bench.store)) == []
+
+
 def test_the_lock_goes_with_the_process(bench):
     code = (
         "import sys; from pathlib import Path; from aeolian.engine.lock import held\n"
