@@ -1,6 +1,7 @@
 """Files into a repo, and out of it."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +15,9 @@ from aeolian.engine.commits import Commit, commit_files, head_tree, refuse_outpu
 from aeolian.engine.repos import branch_id, repo_id
 from aeolian.engine.store import Store
 from aeolian.engine.trees import Entry
-from aeolian.errors import UsageError
+from aeolian.errors import StorageError, UsageError
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 Report = Callable[[int, int, str], None]
 
 
@@ -108,6 +110,9 @@ def put_files(
                 try:
                     changes[path] = Entry(path, *intake.add(Path(os.path.realpath(item.source))))
                 except OSError as error:
+                    if error.errno in _DISK_FULL:
+                        remedy = "Nothing was put; free some space and put it again."
+                        raise StorageError(f"No space left for {item.source} in {store.home}.", remedy=remedy) from None
                     raise UsageError(
                         f"{item.source} cannot be read: {error.strerror}.", remedy="Nothing was put."
                     ) from None

@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 from engine_bench import shell
 
-from aeolian.engine import lock, pipelines, repos
+from aeolian.engine import files, lock, pipelines, repos
 from aeolian.engine.commits import list_commits
 from aeolian.engine.database import Database
 from aeolian.engine.jobs import list_datums
@@ -157,8 +157,9 @@ def test_no_space_is_said_and_undone(bench, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        bench.put("songs", {"b": BIG})
+    (bench.folder / "b").write_text(BIG)
+    with pytest.raises(StorageError, match="No space left for"):
+        files.put_files(bench.store, "songs", "master", [files.Item(bench.folder / "b", "/b")])
     monkeypatch.undo()
     assert bench.contents("songs") == {"a": "1"}
     assert not list(bench.store.objects.folder.glob("new-*"))
