@@ -23,6 +23,7 @@ from aeolian.engine import catalog, files, pipelines
 from aeolian.engine.jobs import list_jobs
 from aeolian.engine.pipelines import Arguments, Change
 from aeolian.engine.spec import Spec, read_specs
+from aeolian.engine.triggers import pipeline_order
 from aeolian.errors import UsageError
 
 file_option = click.option(
@@ -129,9 +130,11 @@ def delete_pipeline(pipeline: str, keep_repo: bool) -> None:
 @command(example="aeolian list pipeline")
 @output_option
 def list_pipeline(output: str) -> None:
-    """List the pipelines, with their last job."""
+    """List the pipelines, upstream first, with their last job."""
     with open_store() as store:
-        found = catalog.pipelines(store)
+        by_name = {pipeline.name: pipeline for pipeline in catalog.pipelines(store)}
+        reads = {name: {part.repo for part in pipeline.spec.inputs()} for name, pipeline in by_name.items()}
+        found = [by_name[name] for name in pipeline_order(reads)]
         jobs = {
             pipeline.name: next(iter(list_jobs(store, pipeline=pipeline.name, limit=1)), None) for pipeline in found
         }
@@ -141,8 +144,10 @@ def list_pipeline(output: str) -> None:
         rows = []
         for pipeline in found:
             job = jobs[pipeline.name]
-            reads = ", ".join(f"{part.repo}@{part.branch}:{part.glob}" for part in pipeline.spec.inputs())
-            rows.append((pipeline.name, str(pipeline.version), reads, age(pipeline.created), job.state if job else "-"))
+            inputs = ", ".join(f"{part.repo}@{part.branch}:{part.glob}" for part in pipeline.spec.inputs())
+            rows.append(
+                (pipeline.name, str(pipeline.version), inputs, age(pipeline.created), job.state if job else "-")
+            )
         print_table(("NAME", "VERSION", "INPUT", "CREATED", "LAST JOB"), rows)
 
 
