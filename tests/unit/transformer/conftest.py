@@ -1,5 +1,6 @@
 """Models and songs of a size for tests."""
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 from aeolian.formats.song_example import SongExample
 from aeolian.transformer.config import ModelConfig, preset
 from aeolian.transformer.weights import Weights, expected_shapes
+
+# Compile quickly rather than well: these models run for a moment. Read by XLA when a backend first loads.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 
 @pytest.fixture(scope="session")

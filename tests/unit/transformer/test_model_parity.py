@@ -1,6 +1,7 @@
 """Two implementations, one function: the Keras model and the numpy decoder, and what both must never do."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,14 +10,18 @@ from aeolian.transformer.config import ARCHITECTURES, ModelConfig
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.weights import Weights, expected_shapes
 
+if TYPE_CHECKING:
+    from aeolian.transformer.model import MusicTransformer
+
 pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")]
-MusicTransformer = pytest.importorskip("aeolian.transformer.model").MusicTransformer
 
 Small, Make = Callable[..., ModelConfig], Callable[..., Weights]
 TOKENS = np.random.default_rng(2).integers(0, 391, (2, 150))
 
 
-def model(config: ModelConfig, weights: Weights, **options: int) -> MusicTransformer:
+def model(config: ModelConfig, weights: Weights, **options: int) -> "MusicTransformer":
+    from aeolian.transformer.model import MusicTransformer
+
     made = MusicTransformer(config, **options)
     made.put_in(weights)
     return made

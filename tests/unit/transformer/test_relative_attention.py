@@ -1,19 +1,22 @@
 """The layers against the definitions of the paper, written out naively here."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")]
-keras = pytest.importorskip("aeolian.transformer.backend").keras
+from aeolian.transformer.positions import sinusoids
 
-from aeolian.transformer.layers import RelativeAttention, skew  # noqa: E402
-from aeolian.transformer.positions import sinusoids  # noqa: E402
+if TYPE_CHECKING:
+    from aeolian.transformer.layers import RelativeAttention
+
+pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore:You are using a softmax over axis -1")]
 
 D, HEADS, MAX_SEQ = 24, 3, 40
 HEAD = D // HEADS
 
 
-def naive(layer: RelativeAttention, x: np.ndarray) -> np.ndarray:
+def naive(layer: "RelativeAttention", x: np.ndarray) -> np.ndarray:
     """Equation 3 of Huang et al. 2018, with the O(L² d) tensor R of gathered embeddings."""
     qkv_kernel, qkv_bias, out_kernel, out_bias = (
         np.array(v.value, np.float64)
@@ -38,6 +41,8 @@ def naive(layer: RelativeAttention, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("query_block", [1, 7, 16, 64])
 @pytest.mark.parametrize("length", [1, 16, 33, 40])
 def test_attention_is_the_paper_s(length: int, query_block: int) -> None:
+    from aeolian.transformer.layers import RelativeAttention
+
     rng = np.random.default_rng(length)
     layer = RelativeAttention(D, HEADS, MAX_SEQ, query_block)
     layer.build((None, None, D))
@@ -49,6 +54,8 @@ def test_attention_is_the_paper_s(length: int, query_block: int) -> None:
 
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 5), (4, 4), (3, 9)])
 def test_skewing_puts_every_distance_in_its_column(m: int, n: int) -> None:
+    from aeolian.transformer.layers import skew
+
     distances = np.tile(np.arange(n - 1, -1, -1.0, dtype=np.float32), (m, 1))  # what column c stands for
     skewed = np.array(skew(distances[None, None]))[0, 0]
     for row in range(m):

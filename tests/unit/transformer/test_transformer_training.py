@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import os
 import signal
@@ -6,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,10 +17,17 @@ from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.dataset import split_songs
 from aeolian.transformer.decoding import Decoder
 
+if TYPE_CHECKING:
+    from aeolian.transformer.training import Training
+
 pytestmark = pytest.mark.heavy
-training = pytest.importorskip("aeolian.transformer.training")
-Training, TrainingConfig = training.Training, training.TrainingConfig
-CONFIG = TrainingConfig(epochs=3, batch_size=2, peak_learning_rate=3e-3, patience=0)
+SETTINGS = {"epochs": 3, "batch_size": 2, "peak_learning_rate": 3e-3, "patience": 0}
+
+
+def prepare(songs: list[SongExample], model: ModelConfig, *, changes: dict | None = None, **options: Any) -> "Training":
+    from aeolian.transformer.training import Training, TrainingConfig
+
+    return Training(split_songs(songs), model, TrainingConfig(**SETTINGS | (changes or {})), **options)
 
 
 def silent(done: int, total: int, note: str) -> None:
@@ -34,11 +41,13 @@ def tiny() -> ModelConfig:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tiny: ModelConfig, songs: list[SongExample]):
-    return Training(split_songs(songs), tiny, CONFIG).run(silent)
+    return prepare(songs, tiny).run(silent)
 
 
 def test_the_schedule_is_noam_s() -> None:
-    rate, peak = training.learning_rate, training.noam_peak(256)
+    from aeolian.transformer.training import learning_rate, noam_peak
+
+    rate, peak = learning_rate, noam_peak(256)
     for step in (1, 77, 3999, 4000, 4001, 100_000):
         noam = 256**-0.5 * min(step**-0.5, step * 4000**-1.5)
         assert rate(step, peak, 4000) == pytest.approx(noam, rel=1e-12)
@@ -78,7 +87,7 @@ def test_the_same_seed_gives_the_same_weights(
     tiny: ModelConfig,
     songs: list[SongExample],
 ) -> None:
-    again = Training(split_songs(songs[::-1]), tiny, CONFIG).run(silent)
+    again = prepare(songs[::-1], tiny).run(silent)
     assert again.history == uninterrupted.history
     assert all(np.array_equal(again.weights[name], w) for name, w in uninterrupted.weights.items())
 
@@ -112,13 +121,12 @@ def test_a_run_killed_in_mid_epoch_goes_on_as_if_nothing_had_happened(
 
     for song in songs:
         write_song(tmp_path / f"{song.name}.tfrecord", song)
-    plain = {key: value for key, value in dataclasses.asdict(CONFIG).items() if key != "augmentation"}
     steps = uninterrupted.metrics["steps"] // 3 + 3  # in the second epoch
-    arguments = [str(tmp_path), json.dumps(tiny.as_dict()), json.dumps(plain), str(steps)]
+    arguments = [str(tmp_path), json.dumps(tiny.as_dict()), json.dumps(SETTINGS), str(steps)]
     died = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
-    resumed = Training(split_songs(songs), tiny, CONFIG, state_folder=tmp_path / "state")
+    resumed = prepare(songs, tiny, state_folder=tmp_path / "state")
     done: list[int] = []
     result = resumed.run(lambda now, total, note: done.append(now))
     assert done[0] == steps  # the state of the step before was saved; not one more was lost
@@ -129,8 +137,8 @@ def test_a_run_killed_in_mid_epoch_goes_on_as_if_nothing_had_happened(
 
 
 def test_training_stops_when_it_helps_no_more_and_keeps_the_best(tiny: ModelConfig, songs: list[SongExample]) -> None:
-    stuck = dataclasses.replace(CONFIG, epochs=30, patience=2, peak_learning_rate=0.5, warmup_steps=1)
-    result = Training(split_songs(songs), tiny, stuck).run(silent)
+    stuck = {"epochs": 30, "patience": 2, "peak_learning_rate": 0.5, "warmup_steps": 1}
+    result = prepare(songs, tiny, changes=stuck).run(silent)
     best = result.metrics["best_epoch"]
     assert len(result.history) == best + 2 < 30
     assert result.metrics["validation_nll"] == result.history[best - 1]["validation_nll"]
@@ -141,13 +149,13 @@ def test_a_warm_start_begins_where_the_other_ended(
     tiny: ModelConfig,
     songs: list[SongExample],
 ) -> None:
-    warm = Training(split_songs(songs), tiny, CONFIG, start_from=uninterrupted.weights)
+    warm = prepare(songs, tiny, start_from=uninterrupted.weights)
     assert warm.nll(split_songs(songs).validation) == pytest.approx(uninterrupted.metrics["validation_nll"], abs=1e-5)
-    assert warm.fingerprint != Training(split_songs(songs), tiny, CONFIG).fingerprint
+    assert warm.fingerprint != prepare(songs, tiny).fingerprint
 
 
 def test_a_loss_that_is_not_finite_ends_with_a_sentence(tiny: ModelConfig, songs: list[SongExample]) -> None:
-    run = Training(split_songs(songs), tiny, CONFIG)
+    run = prepare(songs, tiny)
     broken = run.model.read_out()
     run.model.named_variables()["block_0.inner.bias"].assign(np.full_like(broken["block_0.inner.bias"], np.inf))
     with pytest.raises(AeolianError, match="not finite at step 1"):
@@ -155,7 +163,7 @@ def test_a_loss_that_is_not_finite_ends_with_a_sentence(tiny: ModelConfig, songs
 
 
 def test_padding_is_predicted_by_nobody(tiny: ModelConfig, songs: list[SongExample]) -> None:
-    run = Training(split_songs(songs), tiny, CONFIG)
+    run = prepare(songs, tiny)
     batch = run.windows.batch(0, 0)
     padded = batch.copy()
     padded[1] = PAD
