@@ -97,7 +97,8 @@ def _run_folder(config: Config, model: "ModelConfig", weights: "Weights") -> Non
             with report.entry(relative[path]) as entry:
                 target = output / f"{stems[relative[path]]}.mid"
                 _generate(config, model, weights, path, target, advance, entry)
-            advance(config.length, config.length)
+            if entry.status != "ok":
+                advance(config.length, config.length)
     report.close(output)
 
 
