@@ -23,11 +23,12 @@ OUTPUT = Path("demo-output")
 LATER = Path("samples/audio/later")
 # A model that two cores train in half a minute; the spec itself asks for the full size and a GPU.
 SMALL_MODEL = {
-    "--epochs": 12,
-    "--batch_size": 8,
+    "--epochs": 16,
+    "--batch_size": 2,
     "--max_seq": 256,
     "--num_layers": 3,
     "--d_model": 128,
+    "--l_r": 0.003,
 }
 LENGTH = 512
 PIPELINES = [
