@@ -125,14 +125,15 @@ class _JobRun:
             deadline=self.clock + limit if (limit := self.pipeline.spec.job_timeout_s) is not None else None,
         )
         with ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
-            futures = [pool.submit(work, datum) for datum in todo]
             try:
+                futures = [pool.submit(work, datum) for datum in todo]
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
-            finally:
-                if not all(future.done() for future in futures):
-                    self.processes.stop()
-                    pool.shutdown(cancel_futures=True)
+            except BaseException:
+                # Ctrl-C can come at any statement; without this the pool would wait for programs that go on.
+                self.processes.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _parallel(self, count: int) -> int:
         spec = self.pipeline.spec

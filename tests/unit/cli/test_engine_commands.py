@@ -261,7 +261,10 @@ def test_stopped_it_ends_its_programs_and_goes_on_later(aeolian, tmp_path, numbe
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     program = int(ready.read_text())
     running.send_signal(number)
-    assert "goes on from here" in running.communicate()[1]
+    try:
+        assert "goes on from here" in running.communicate(timeout=30)[1]
+    finally:
+        running.kill()
     assert running.returncode == 130
     with pytest.raises(ProcessLookupError):
         os.kill(program, 0)
