@@ -1,9 +1,9 @@
 """Standard MIDI files, read to the notes that pretty_midi, and so note-seq and the models trained with it, give.
 
-symusic reads them, in about a hundredth of pretty_midi's time. The two disagree in one thing: where a pitch is struck
-again before it is released, symusic ends the oldest note at the next note-off, pretty_midi ends all of them. symusic's
-answer shows when that may have happened (notes of one pitch overlap) or when several programs share a track; such
-a file is read again, event by event, by `formats.smf`. Times are pretty_midi's: float64, in its order of operations.
+symusic reads them, in about a hundredth of pretty_midi's time. The two differ where a pitch is struck again before it
+is released: symusic lets the next note-off end the oldest note, pretty_midi all of them. What pretty_midi would do is
+worked out from symusic's answer; where that leaves a doubt, or several programs share a track, the file is read again,
+event by event, by `formats.smf`. Times are pretty_midi's: float64, in its order of operations.
 One difference is left, on purpose: tempo changes outside the first track count too.
 """
 
@@ -24,6 +24,7 @@ MAX_FILE_BYTES = 64 << 20
 MAX_TICK = 10_000_000
 DEFAULT_TICKS_PER_QUARTER = 480
 _MICROSECONDS_PER_QUARTER = 500_000
+_SPAN_TICKS = 1 << 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +70,12 @@ def read_parts(path: Path) -> list[Part]:
     for notes, controls in columns:
         for ticks in (notes["time"], controls["time"]):
             _check_ticks(ticks)
-    if shares_track or any(_overlaps(notes) for notes, _ in columns):
+    struck = [_struck(notes) for notes, _ in columns]
+    if shares_track or any(notes.is_ambiguous for notes in struck):
         return [_exact_part(instrument, clock) for instrument in smf.instruments(smf.parse(content))]
     return [
         _fast_part(track, notes, controls, clock)
-        for track, (notes, controls) in zip(score.tracks, columns, strict=True)
+        for track, notes, (_, controls) in zip(score.tracks, struck, columns, strict=True)
     ]
 
 
@@ -170,32 +172,47 @@ def _check_ticks(ticks: Ints) -> None:
         )
 
 
-def _overlaps(columns: Any) -> bool:
-    """Whether a note of some pitch is struck before the one before it of that pitch has ended."""
-    order = np.lexsort((columns["time"], columns["pitch"]))
-    pitch, on_ticks = columns["pitch"][order], columns["time"][order]
-    off_ticks = on_ticks + columns["duration"][order]
-    return bool(np.any((pitch[1:] == pitch[:-1]) & (on_ticks[1:] < off_ticks[:-1])))
+@dataclass(frozen=True, eq=False)
+class _Struck:
+    """symusic's notes of one track that have a length, in ticks, and when pretty_midi would end each [n]."""
+
+    on_ticks: Ints
+    off_ticks: Ints
+    pitch: Ints
+    velocity: Ints
+    is_ambiguous: bool
 
 
-def _fast_part(track: Any, notes: Any, controls: Any, clock: _Clock) -> Part:
-    """symusic's track. Notes of no length go, as in pretty_midi; the rest stand in the order in which they end."""
-    has_length = notes["duration"] > 0
-    on_ticks = notes["time"][has_length].astype(np.int64)
-    off_ticks = on_ticks + notes["duration"][has_length]
-    order = np.lexsort((on_ticks, off_ticks))
-    struck = Notes(
-        clock.seconds(on_ticks[order]),
-        clock.seconds(off_ticks[order]),
-        notes["pitch"][has_length][order].astype(np.int64),
-        notes["velocity"][has_length][order].astype(np.int64),
+def _struck(columns: Any) -> _Struck:
+    """Every note ended by the first later note-off of its pitch. Notes of no length go, as in pretty_midi.
+
+    Ambiguous is a pitch struck at the tick of a note-off that ends nothing: whichever of the two came first in the
+    file, symusic pairs them alike, but pretty_midi keeps the note only if it came second.
+    """
+    has_length = columns["duration"] > 0
+    pitch = columns["pitch"][has_length].astype(np.int64)
+    on_ticks = columns["time"][has_length].astype(np.int64)
+    # One number for pitch and tick, so that one sorted array serves all pitches.
+    ons = pitch * _SPAN_TICKS + on_ticks
+    offs = np.sort(ons + columns["duration"][has_length])
+    ends = offs[np.searchsorted(offs, ons, side="right")] if len(ons) else ons
+    is_ambiguous = bool(np.any(np.isin(ons, np.setdiff1d(offs, ends))))
+    return _Struck(
+        on_ticks, ends - pitch * _SPAN_TICKS, pitch, columns["velocity"][has_length].astype(np.int64), is_ambiguous
+    )
+
+
+def _fast_part(track: Any, struck: _Struck, controls: Any, clock: _Clock) -> Part:
+    """symusic's track, its notes in the order in which they end."""
+    order = np.lexsort((struck.on_ticks, struck.off_ticks))
+    notes = Notes(clock.seconds(struck.on_ticks), clock.seconds(struck.off_ticks), struck.pitch, struck.velocity).take(
+        order
     )
     is_sustain = controls["number"] == SUSTAIN_CONTROLLER
     pedal = PedalEvents(
-        clock.seconds(controls["time"][is_sustain].astype(np.int64)),
-        controls["value"][is_sustain].astype(np.int64),
+        clock.seconds(controls["time"][is_sustain].astype(np.int64)), controls["value"][is_sustain].astype(np.int64)
     )
-    return Part(struck, pedal, track.program, track.is_drum)
+    return Part(notes, pedal, track.program, track.is_drum)
 
 
 def _exact_part(instrument: smf.Instrument, clock: _Clock) -> Part:
