@@ -82,7 +82,7 @@ def parse(record: bytes) -> SongExample:
 def _varints(tokens: Tokens) -> bytes:
     """Tokens, all below 2¹⁴, as varints one after another."""
     pairs = np.stack([tokens & 0x7F | np.where(tokens > 0x7F, 0x80, 0), tokens >> 7], axis=1).astype(np.uint8)
-    return pairs[np.stack([np.ones_like(tokens, dtype=bool), tokens > 0x7F], axis=1)].tobytes()
+    return bytes(pairs[np.stack([np.ones_like(tokens, dtype=bool), tokens > 0x7F], axis=1)])
 
 
 def _varint(value: int) -> bytes:
