@@ -19,6 +19,8 @@ from aeolian.engine.store import Store
 from aeolian.engine.worker import Result, Task, clear_scratch, run_datum
 from aeolian.errors import AeolianError
 
+SECONDS_BETWEEN_LOOKS = 1.0
+
 
 @dataclass
 class Outcome:
@@ -126,9 +128,12 @@ class _JobRun:
         )
         with ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
             try:
-                futures = [pool.submit(work, datum) for datum in todo]
-                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
-                    future.result()
+                pending = {pool.submit(work, datum) for datum in todo}
+                while pending:
+                    # A signal that comes just before a wait without end would not end it.
+                    done, pending = wait(pending, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
             except BaseException:
                 # Ctrl-C can come at any statement; without this the pool would wait for programs that go on.
                 self.processes.stop()

@@ -1,5 +1,6 @@
 """The command line as its users meet it."""
 
+import functools
 import json
 import os
 import signal
@@ -258,7 +259,9 @@ def test_stopped_it_ends_its_programs_and_goes_on_later(aeolian, tmp_path, numbe
     )
     aeolian("create", "pipeline", "-f", "slow.yaml")
     command = [f"{Path(sys.executable).parent}/aeolian", "put", "file", "songs@master", "-f", "my-songs/a.txt"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A shell that starts the tests in the background has SIGINT ignored, and children inherit that.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
     program = int(ready.read_text())
     running.send_signal(number)
     try:
