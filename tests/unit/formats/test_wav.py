@@ -19,9 +19,7 @@ def noise(frames, channels, seed=0):
 def test_header_and_samples_are_those_of_a_canonical_wav(tmp_path):
     path = tmp_path / "a.wav"
     write_wav(path, np.array([[0.0, 0.5], [-1.0, 1.0]], np.float32), 22050)
-    expected = (
-        b"RIFF" + struct.pack("<I", 44) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 22050, 88200, 4, 16)
-    )
+    expected = b"RIFF" + struct.pack("<I", 44) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 22050, 88200, 4, 16)
     expected += b"data" + struct.pack("<I", 8) + struct.pack("<4h", 0, 16384, -32768, 32767)
     assert path.read_bytes() == expected
 
