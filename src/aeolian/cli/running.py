@@ -88,8 +88,7 @@ def _tell_empty(datums: Sequence[DatumFinished]) -> None:
     for datum in datums[:_MOST_EMPTY_TOLD]:
         click.echo(f"{datum.pipeline}: nothing came of {datum.label}", err=True)
         for line in last_lines(datum.log, _LOG_LINES):
-            if not line.startswith("{"):
-                click.echo(f"    | {line}", err=True)
+            click.echo(f"    | {line}", err=True)
     if len(datums) > _MOST_EMPTY_TOLD:
         click.echo(f"and of {len(datums) - _MOST_EMPTY_TOLD} more; see `aeolian logs`", err=True)
 

@@ -157,7 +157,10 @@ def _record(store: Store, row: Row, job: Job) -> DatumRecord:
 
 
 def last_lines(path: Path, count: int, *, most_bytes: int = 65536) -> list[str]:
-    """The last lines of a log that say something, fit for a terminal; at most `most_bytes` of it are read."""
+    """The last lines of a log that say something to a person, fit for a terminal; at most `most_bytes` are read.
+
+    Lines that start with `{` are records for programs and are left out.
+    """
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -167,4 +170,4 @@ def last_lines(path: Path, count: int, *, most_bytes: int = 65536) -> list[str]:
         return []
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     shown = ["".join(c for c in _ESCAPES.sub("", line) if c.isprintable()).rstrip() for line in lines]
-    return [line for line in shown if line][-count:]
+    return [line for line in shown if line and not line.startswith("{")][-count:]
