@@ -26,10 +26,11 @@ COMMANDS: dict[str, Any] = {
         {"pipeline": (f"{_PIPELINES}update_pipeline", "Replace pipelines by those of a spec file, and run them.")},
     ),
     "delete": (
-        "Remove a repo, a pipeline or files.",
+        "Remove a repo, a pipeline, a commit or files.",
         {
             "repo": (f"{_REPOS}delete_repo", "Remove a repo and its history."),
             "pipeline": (f"{_PIPELINES}delete_pipeline", "Remove a pipeline and what it made."),
+            "commit": (f"{_REPOS}delete_commit", "Remove the newest commit and what followed from it."),
             "file": (f"{_FILES}delete_file", "Remove a file or a folder, and what was made from it."),
         },
     ),
@@ -61,6 +62,10 @@ COMMANDS: dict[str, Any] = {
     "finish": (
         "Close a commit.",
         {"commit": (f"{_REPOS}finish_commit", "Close an open commit, and run what follows.")},
+    ),
+    "squash": (
+        "Shorten history.",
+        {"commit": (f"{_REPOS}squash_commit", "Remove a commit whose content later ones have.")},
     ),
     "run": (
         "Run a pipeline again, or make a cron input tick.",

@@ -1,4 +1,4 @@
-"""`aeolian create|delete|list|inspect repo`, `list|inspect|start|finish commit`."""
+"""`aeolian create|delete|list|inspect repo`, `list|inspect|start|finish|squash|delete commit`."""
 
 import click
 
@@ -12,9 +12,10 @@ from aeolian.cli.common import (
     print_json,
     print_table,
     size_text,
+    warn,
 )
 from aeolian.cli.running import run_outstanding
-from aeolian.engine import commits, repos
+from aeolian.engine import commits, history, repos
 from aeolian.engine.addresses import parse_address
 from aeolian.engine.commits import Commit
 from aeolian.engine.jobs import list_jobs
@@ -171,3 +172,29 @@ def finish_commit(place: str, message: str, no_run: bool) -> None:
         address = parse_address(place)
         commits.finish_commit(store, address.repo, address.reference, message)
         run_outstanding(store, no_run=no_run)
+
+
+@command(example="aeolian squash commit 3f2a9c1e")
+@click.argument("commit", metavar="ID")
+def squash_commit(commit: str) -> None:
+    """Remove a commit and all that followed from it under the same id, where later commits have the content.
+
+    Refused while a branch's head would go, and while a commit of another id was made from it.
+    """
+    with open_store() as store:
+        _tell_removed(history.squash(store, commit))
+
+
+@command(example="aeolian delete commit audio-unprocessed@3f2a9c1e")
+@click.argument("place", metavar="REPO@BRANCH_OR_ID")
+def delete_commit(place: str) -> None:
+    """Remove the newest commit with all that followed from it under the same id; branches go back to the one before.
+
+    `aeolian gc` then frees the space. Refused while a commit of another id was made from it.
+    """
+    with open_store() as store:
+        _tell_removed(history.delete(store, place))
+
+
+def _tell_removed(removed: history.Removed) -> None:
+    warn(f"commit {removed.id}: removed from {', '.join(removed.commits)}, with {removed.jobs} jobs")

@@ -180,6 +180,11 @@ def list_commits(store: Store, repo: str | None = None, branch: str | None = Non
     return [Commit(**row) for row in rows]
 
 
+def set_commits(store: Store, id_: str) -> list[Commit]:
+    """Every commit under one id, in the order of their repos' names."""
+    return [Commit(**row) for row in store.db.all(f"{_SELECT} WHERE s.id = ? ORDER BY p.name, b.name", id_)]
+
+
 def _commit(store: Store, branch: int, seq: int) -> Commit:
     row = store.db.one(f"{_SELECT} WHERE r.branch_id = ? AND r.seq = ?", branch, seq)
     assert row is not None
