@@ -57,6 +57,12 @@ def named_as_audio(path: str) -> bool:
     return PurePosixPath(path).suffix.lower().lstrip(".") in AUDIO_EXTENSIONS
 
 
+def printable(name: str) -> str:
+    """`name` fit to be shown or kept as text: bytes that are no UTF-8 and control characters as escapes (`\\xff`)."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def transliterate(text: str) -> str:
     """`text` in ASCII: marks dropped (é → e), special letters and other alphabets spelled out (ß → ss, Ж → Zh).
 

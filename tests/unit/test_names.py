@@ -14,6 +14,7 @@ from aeolian.names import (
     assign_stems,
     injective_stem,
     named_as_audio,
+    printable,
     refusal,
     standard_stem,
     transliterate,
@@ -176,3 +177,9 @@ def test_main_speaks_nul():
         b"A b.MP3": b"ab.mp3",
         b"Sub/\xff.ogg": b"sub.ogg",
     }
+
+
+def test_any_name_can_be_shown_on_one_line():
+    assert printable("Été.mp3") == "Été.mp3"
+    assert printable("new\nline\t.mp3") == "new\\nline\\t.mp3"
+    assert printable("bad\udcff.mp3") == "bad\\xff.mp3"

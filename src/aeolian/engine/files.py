@@ -105,7 +105,7 @@ def put_files(
                     f"Two of the files would be {repo}@{branch}:{path}.", remedy="Put one of them at another path."
                 )
             if path != item.path:
-                renamed[path] = item.path
+                renamed[path] = names.printable(item.path)
             if isinstance(item.source, Path):
                 try:
                     changes[path] = Entry(path, *intake.add(Path(os.path.realpath(item.source))))

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from aeolian.names import printable
+
 SECONDS_BETWEEN_LINES = 5.0
 BAR = "{desc} |{bar:32}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
 
@@ -19,10 +21,6 @@ class Report(Protocol):
         """Tells how far the work is."""
 
 
-def silent(done: int, total: int, note: str = "") -> None:
-    """The `Report` of callers who do not want any."""
-
-
 @contextmanager
 def progress(label: str) -> Iterator[Report]:
     """A `Report` that draws: `generating |########        | 182/2048`."""
@@ -31,7 +29,7 @@ def progress(label: str) -> Iterator[Report]:
 
             def draw(done: int, total: int, note: str = "") -> None:
                 bar.total = total
-                bar.set_postfix_str(note, refresh=False)
+                bar.set_postfix_str(printable(note), refresh=False)
                 bar.update(done - bar.n)
 
             yield draw
@@ -45,7 +43,7 @@ def progress(label: str) -> Iterator[Report]:
         if done < total and now_s - last_line_s < SECONDS_BETWEEN_LINES:
             return
         last_line_s = now_s
-        sys.stderr.write(f"{label} {done}/{total}{' ' + note if note else ''}\n")
+        sys.stderr.write(f"{label} {done}/{total}{' ' + printable(note) if note else ''}\n")
         sys.stderr.flush()
 
     yield line

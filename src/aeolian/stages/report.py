@@ -17,6 +17,7 @@ from typing import Any
 
 from aeolian import __version__
 from aeolian.errors import AeolianError, InputError
+from aeolian.names import printable
 
 REPORT_NAME = "report.json"
 log = logging.getLogger(__name__)
@@ -48,18 +49,18 @@ class StageReport:
     @contextmanager
     def entry(self, name: str) -> Iterator[Entry]:
         """The entry of one input. An `InputError` inside is recorded and told; the next input goes on."""
-        entry = Entry(name, "ok")
+        entry = Entry(printable(name), "ok")
         try:
             yield entry
         except InputError as error:
             entry.status, entry.reason, entry.outputs = "failed", str(error), []
-            log.warning("%s: %s: %s", self.stage, name, error)
+            log.warning("%s: %s: %s", self.stage, entry.input, error)
         self.entries.append(entry)
 
     def skip(self, name: str, reason: str) -> None:
         """Records an input that is not this stage's business (a picture among the songs)."""
-        self.entries.append(Entry(name, "skipped", reason=reason))
-        log.warning("%s: %s: skipped: %s", self.stage, name, reason)
+        self.entries.append(Entry(printable(name), "skipped", reason=reason))
+        log.warning("%s: %s: skipped: %s", self.stage, printable(name), reason)
 
     def count(self, status: str) -> int:
         """How many entries have this status."""
@@ -76,11 +77,11 @@ class StageReport:
             "inputs": [asdict(entry) for entry in sorted(self.entries, key=lambda e: e.input)],
         }
         if in_worker():
-            sys.stdout.write(json.dumps(summary, ensure_ascii=False, sort_keys=True) + "\n")
+            sys.stdout.write(json.dumps(summary, sort_keys=True) + "\n")
             sys.stdout.flush()
             return
         text = json.dumps(summary, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-        (output / REPORT_NAME).write_text(text, encoding="utf-8", errors="surrogateescape")
+        (output / REPORT_NAME).write_text(text, encoding="utf-8", errors="backslashreplace")
         log.info(
             "%s: %d ok, %d failed, %d skipped; details in %s",
             self.stage,
