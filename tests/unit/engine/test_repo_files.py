@@ -1,5 +1,6 @@
 """Repos, commits, and files in and out of them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,16 @@ def test_a_name_that_pachyderm_refuses_is_changed_and_remembered(bench, songs):
     result, _ = put(bench, songs / "Für Elise (live).mp3")
     ((old, new),) = result.renamed
     assert old == "/Für Elise (live).mp3"
+    assert files.original_name(bench.store, "songs", new) == old
+    assert bench.contents("songs") == {new[1:]: "F"}
+
+
+def test_a_name_that_is_no_text_is_remembered_as_escapes(bench, songs):
+    odd = Path(os.fsdecode(os.fsencode(songs) + b"/bad\xff\nname.mp3"))
+    odd.write_text("F")
+    result, _ = put(bench, odd)
+    ((old, new),) = result.renamed
+    assert old == "/bad\\xff\\nname.mp3"
     assert files.original_name(bench.store, "songs", new) == old
     assert bench.contents("songs") == {new[1:]: "F"}
 
