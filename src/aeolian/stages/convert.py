@@ -19,7 +19,7 @@ from aeolian.names import assign_stems
 from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
-from aeolian.stages.recordings import close, record, sources
+from aeolian.stages.recordings import record, sources
 from aeolian.stages.report import StageReport, in_worker
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def run(config: Config) -> None:
                 wait([future], timeout=SECONDS_BETWEEN_REPORTS)
             record(report, name, songs[name].target.name, future.result)
         tell(PERCENT * len(songs), PERCENT * len(songs))
-    close(report, config.input, output)
+    report.close(output)
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aeolian.errors import AeolianError, InputError, UsageError
+from aeolian.errors import InputError, UsageError
 from aeolian.names import named_as_audio
 from aeolian.stages.folders import input_files
-from aeolian.stages.report import StageReport, in_worker
+from aeolian.stages.report import StageReport
 
 
 def sources(folder: Path, output: Path) -> dict[str, Path]:
@@ -41,10 +41,3 @@ def record(report: StageReport, name: str, output: str, work: Callable[[], dict[
         with report.entry(name) as entry:
             entry.outputs = [output]
             entry.details = details
-
-
-def close(report: StageReport, folder: Path, output: Path) -> None:
-    """Writes the summary. Raises `AeolianError` if there was no recording at all, unless in a worker."""
-    report.close(output)
-    if not report.count("ok") and not in_worker():
-        raise AeolianError(f"No recording was found in {folder}.", remedy="Give a folder with audio files.")

@@ -67,7 +67,7 @@ class StageReport:
         return sum(entry.status == status for entry in self.entries)
 
     def close(self, output: Path) -> None:
-        """Writes the summary, tells the counts, and fails if every input of a run by hand was unusable."""
+        """Writes the summary, tells the counts, and fails if a run by hand had no input that could be used."""
         summary = {
             "stage": self.stage,
             "version": __version__,
@@ -95,3 +95,5 @@ class StageReport:
                 f"{self.stage}: none of the {summary['failed']} inputs could be used.",
                 remedy=f"{REPORT_NAME} gives the reason for each.",
             )
+        if not summary["ok"]:
+            raise AeolianError(f"{self.stage}: no input was found.", remedy="Name the folder that holds the files.")

@@ -12,7 +12,7 @@ from aeolian.names import assign_stems
 from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
-from aeolian.stages.recordings import close, record, sources
+from aeolian.stages.recordings import record, sources
 from aeolian.stages.report import StageReport, in_worker
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run(config: Config) -> None:
             target = output / f"{stems[name]}.mid"
             record(report, name, target.name, functools.partial(_transcribe, path, target, transcriber, advance))
         tell(len(found) * PERCENT, len(found) * PERCENT)
-    close(report, config.input, output)
+    report.close(output)
 
 
 def _transcriber(config: Config) -> "Transcriber":

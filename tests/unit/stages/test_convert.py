@@ -160,7 +160,7 @@ def test_in_a_worker_a_bad_song_makes_no_output_and_no_failure(songs, tmp_path, 
 
 
 def test_nothing_usable_is_a_failure_of_the_stage(songs, tmp_path):
-    with pytest.raises(AeolianError, match="No recording was found"):
+    with pytest.raises(AeolianError, match="no input was found"):
         run(Config(songs, tmp_path / "out"))
     (songs / "bad.mp3").write_bytes(b"\x00" * 100)
     with pytest.raises(AeolianError, match="none of the 1 inputs"):

@@ -64,6 +64,9 @@ def test_by_hand_nothing_usable_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "midi" / "broken.mid").write_bytes(b"no")
     with pytest.raises(AeolianError, match="none of the 1 inputs"):
         run(Config(tmp_path / "midi", tmp_path / "out"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AeolianError, match="no input was found"):
+        run(Config(tmp_path / "empty", tmp_path / "out"))
     with pytest.raises(UsageError, match="does not exist"):
         run(Config(tmp_path / "absent", tmp_path / "out"))
 

@@ -135,7 +135,7 @@ def test_a_damaged_recording_gives_what_it_holds(wavs, tmp_path):
 
 
 def test_nothing_usable_is_a_failure_of_the_stage(wavs, tmp_path):
-    with pytest.raises(AeolianError, match="No recording was found"):
+    with pytest.raises(AeolianError, match="no input was found"):
         run(Config(wavs, tmp_path / "out"))
     with pytest.raises(UsageError, match="does not exist"):
         run(Config(wavs / "nowhere", tmp_path / "out"))
