@@ -4,7 +4,8 @@ symusic reads them, in about a hundredth of pretty_midi's time. The two differ w
 is released: symusic lets the next note-off end the oldest note, pretty_midi all of them. What pretty_midi would do is
 worked out from symusic's answer; where that leaves a doubt, or several programs share a track, the file is read again,
 event by event, by `formats.smf`. Times are pretty_midi's: float64, in its order of operations.
-One difference is left, on purpose: tempo changes outside the first track count too.
+Two differences are left: tempo changes outside the first track count too, and of note-ons stacked upon one another
+only as many sound as there are note-offs.
 """
 
 from dataclasses import dataclass

@@ -31,6 +31,9 @@ class Config:
         0, help="The soundfont's instrument, counted from 0; 0 is a grand piano.", minimum=0, maximum=127
     )
     picture: bool = option(True, help="Draw a piano roll beside each WAV.")
+    max_hours: float = option(
+        3.0, help="A longer piece is refused: most likely a damaged file, and 600 MB an hour.", minimum=0.001
+    )
 
 
 def run(config: Config) -> None:
@@ -72,6 +75,11 @@ def _render(config: Config, source: Path, target: Path, entry: Entry, report: Ca
     notes = read_midi(source)
     if not len(notes):
         raise InputError("has no notes, so there is nothing to play.")
+    if notes.end_s > config.max_hours * 3600:
+        raise InputError(
+            f"lasts {notes.end_s / 3600:.1f} hours, which is more than {config.max_hours:g}.",
+            remedy="Raise --max_hours if it really is a piece of that length.",
+        )
     wav, picture = _named(target, ".wav"), _named(target, ".png")
     frames = synthesis.total_frames(notes, sample_rate_hz=config.sample_rate)
     pieces = synthesis.blocks(

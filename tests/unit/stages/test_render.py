@@ -93,3 +93,15 @@ def test_a_failing_picture_leaves_neither_picture_nor_sound(
     with pytest.raises(OSError, match="No space"):
         run(Config(folder, tmp_path / "out", sample_rate=8_000))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_piece_of_days_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "midi").mkdir()
+    write_midi(tmp_path / "midi" / "endless.mid", Notes.of([(0.0, 5 * 3600.0, 60, 64)]), bpm=6)
+    write_midi(tmp_path / "midi" / "short.mid", Notes.of([(0.0, 0.2, 60, 64)]))
+    run(Config(tmp_path / "midi", tmp_path / "out", picture=False))
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [(e["input"], e["reason"][:20]) for e in report["inputs"] if e["status"] == "failed"] == [
+        ("endless.mid", "lasts 5.0 hours, whi")
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "short.wav"]
