@@ -3,12 +3,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := $(BIN)/uv
 IMAGES := $(basename $(notdir $(wildcard dockerfiles/*.Dockerfile)))
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# Where Docker has no bridge network: make images DOCKER_BUILD='docker build --network=host'
+DOCKER_BUILD ?= docker build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench lock samples clean
+.PHONY: help setup demo test lint bench images images-test lock samples clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## .venv with the pinned packages (the others call it)
 
@@ -35,6 +38,15 @@ lint: setup ## style, types and layers
 
 bench: setup ## speed, as ratios to limits and peers measured in the same run
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+images: ## the container image of every file in dockerfiles/
+	@for image in $(IMAGES); do \
+		echo "== aeolian/$$image:$(VERSION)"; \
+		$(DOCKER_BUILD) -f dockerfiles/$$image.Dockerfile -t aeolian/$$image:$(VERSION) . || exit 1; \
+	done
+
+images-test: setup ## every stage in its image, compared byte for byte with the same stage outside
+	$(BIN)/python -m pytest tests/pipeline/test_images.py
 
 lock: setup ## requirements/*.txt from requirements/*.in: plain pins, one version of each package everywhere
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
