@@ -22,6 +22,7 @@ from aeolian.cli.running import run_outstanding
 from aeolian.engine import catalog, files, pipelines
 from aeolian.engine.jobs import list_jobs
 from aeolian.engine.pipelines import Arguments, Change
+from aeolian.engine.secrets import parse_place
 from aeolian.engine.spec import Spec, read_specs
 from aeolian.engine.triggers import pipeline_order
 from aeolian.errors import UsageError
@@ -38,58 +39,81 @@ arg_option = click.option(
     help="Set a flag of a pipeline's command. May be repeated.",
 )
 
+secret_option = click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME[:KEY]=FILE|env:VAR",
+    help="Where a secret that a spec names is read, each time a job runs. May be repeated.",
+)
+
 
 @command(example="aeolian create pipeline -f pipelines/midi.json")
 @file_option
 @source_option
 @arg_option
+@secret_option
 @no_run_option
-def create_pipeline(spec: Path, source: Path | None, args: tuple[str, ...], no_run: bool) -> None:
+def create_pipeline(
+    spec: Path, source: Path | None, args: tuple[str, ...], secrets: tuple[str, ...], no_run: bool
+) -> None:
     """Make the pipelines of a spec file, and run them on what their inputs hold."""
-    _change(read_specs(spec), source, args, no_run, update=False)
+    _change(read_specs(spec), source, args, secrets, no_run, update=False)
 
 
 @command(example="aeolian update pipeline -f pipelines/midi.json --reprocess")
 @file_option
 @source_option
 @arg_option
+@secret_option
 @click.option("--reprocess", is_flag=True, help="Redo every datum, also those that are done.")
 @no_run_option
-def update_pipeline(spec: Path, source: Path | None, args: tuple[str, ...], reprocess: bool, no_run: bool) -> None:
+def update_pipeline(
+    spec: Path, source: Path | None, args: tuple[str, ...], secrets: tuple[str, ...], reprocess: bool, no_run: bool
+) -> None:
     """Replace pipelines by those of a spec file, and run them.
 
     A datum that is the same, program and all, is not redone.
     """
-    _change(read_specs(spec), source, args, no_run, update=True, reprocess=reprocess)
+    _change(read_specs(spec), source, args, secrets, no_run, update=True, reprocess=reprocess)
 
 
 @command(example="aeolian up pipelines/ --arg music-transformer:--epochs=3")
 @click.argument("folder", type=click.Path(path_type=Path))
 @source_option
 @arg_option
+@secret_option
 @no_run_option
-def up(folder: Path, source: Path | None, args: tuple[str, ...], no_run: bool) -> None:
+def up(folder: Path, source: Path | None, args: tuple[str, ...], secrets: tuple[str, ...], no_run: bool) -> None:
     """Make or change every pipeline of a folder, upstream first, with the repos that they read, and run them.
 
     A pipeline whose spec and program are as they were is left alone.
     """
-    _change(read_specs(folder), source, args, no_run, update=None, make_repos=True)
+    _change(read_specs(folder), source, args, secrets, no_run, update=None, make_repos=True)
 
 
 def _change(
     specs: list[Spec],
     source: Path | None,
     args: tuple[str, ...],
+    secrets: tuple[str, ...],
     no_run: bool,
     *,
     update: bool | None,
     make_repos: bool = False,
     reprocess: bool = False,
 ) -> None:
-    arguments = _arguments(args)
+    arguments, places = _arguments(args), [parse_place(text) for text in secrets]
     with open_store(make=True) as store:
         changes = pipelines.create_pipelines(
-            store, specs, source=source, arguments=arguments, update=update, make_repos=make_repos, reprocess=reprocess
+            store,
+            specs,
+            source=source,
+            arguments=arguments,
+            update=update,
+            make_repos=make_repos,
+            reprocess=reprocess,
+            secrets=places,
         )
         for change in changes:
             _tell(change)
@@ -171,6 +195,7 @@ def inspect_pipeline(pipeline: str, output: str) -> None:
             ("Image", found.spec.transform.image),
             ("/src", str(found.source or "none")),
             ("Set by --arg", " ".join(f"{flag}={value}" for flag, value in found.arguments) or "nothing"),
+            *[("Secret", str(place)) for place in found.secrets],
         ]
         print_facts(facts)
 
@@ -182,6 +207,7 @@ def _facts(pipeline: catalog.Pipeline) -> dict[str, object]:
         "created": pipeline.created,
         "source": pipeline.source,
         "arguments": [list(pair) for pair in pipeline.arguments],
+        "secrets": pipeline.secrets,
         "spec": pipeline.spec.document,
     }
 

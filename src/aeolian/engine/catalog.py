@@ -4,11 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeolian.engine.secrets import Place
 from aeolian.engine.spec import Spec, load
 from aeolian.engine.store import Store
 
 _SELECT = (
-    "SELECT p.id, p.name, v.version, v.spec, v.source, v.arguments, v.spec_commit, v.created, v.code"
+    "SELECT p.id, p.name, v.version, v.spec, v.source, v.arguments, v.spec_commit, v.created, v.code, v.secrets"
     " FROM pipeline p JOIN pipeline_version v ON v.pipeline_id = p.id"
 )
 
@@ -17,7 +18,8 @@ _SELECT = (
 class Pipeline:
     """One version of a pipeline.
 
-    `source` is the folder that its program sees as /src; `code` is what else counts as its program.
+    `source` is the folder that its program sees as /src; `code` is what else counts as its program; `secrets` tells
+    where they are read.
     """
 
     row: int
@@ -28,6 +30,7 @@ class Pipeline:
     spec_commit: str
     created: float
     code: tuple[Path, ...] = ()
+    secrets: tuple[Place, ...] = ()
 
     @property
     def name(self) -> str:
@@ -54,8 +57,9 @@ def version(store: Store, pipeline: int, number: int) -> Pipeline:
     return _pipeline(tuple(row))
 
 
-def _pipeline(row: tuple[int, str, int, str, str | None, str, str, float, str]) -> Pipeline:
-    row_id, _, number, spec, source, arguments, spec_commit, created, code = row
+def _pipeline(row: tuple[int, str, int, str, str | None, str, str, float, str, str]) -> Pipeline:
+    row_id, _, number, spec, source, arguments, spec_commit, created, code, secrets = row
     given = tuple((flag, value) for flag, value in json.loads(arguments))
     folder, further = Path(source) if source else None, tuple(Path(path) for path in json.loads(code))
-    return Pipeline(row_id, number, load(spec), folder, given, spec_commit, created, further)
+    places = tuple(Place(*place) for place in json.loads(secrets))
+    return Pipeline(row_id, number, load(spec), folder, given, spec_commit, created, further, places)

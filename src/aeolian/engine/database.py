@@ -13,9 +13,12 @@ from typing import Any
 
 from aeolian.errors import AeolianError, StorageError
 
-VERSION = 2
+VERSION = 3
 # What turns a layout into the next one.
-_MIGRATIONS = {1: "ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'"}
+_MIGRATIONS = {
+    1: "ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'",
+    2: "ALTER TABLE pipeline_version ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]'",
+}
 BUSY_TIMEOUT_MS = 120_000
 
 Row = sqlite3.Row

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from aeolian.engine.secrets import NO_SECRETS, Secrets, resolve_mounts
+
 _ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
 _PYTHONS = {"python", "python3"}
 _THREAD_VARIABLES = (
@@ -32,6 +34,8 @@ class Command:
     threads: int
     image: str = ""
     name: str = ""
+    secrets: Secrets = NO_SECRETS
+    mounts: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ class ProcessExecutor:
         """The process that does `command`."""
 
         def here(text: str) -> str:
-            return _resolve(text, command.pfs, command.source)
+            return _resolve(resolve_mounts(text, command.mounts), command.pfs, command.source)
 
         argv = [here(word) for word in command.argv]
         if argv[0] in _PYTHONS:
@@ -80,6 +84,7 @@ class ProcessExecutor:
         environment |= {
             "TMPDIR": str(command.temporary),
             **{name: here(value) for name, value in command.environment.items()},
+            **command.secrets.environment,
         }
         folder = Path(here(command.working_dir)) if command.working_dir else command.pfs.parent
         return Launch(argv, environment, folder, stdin_bytes(tuple(here(line) for line in command.stdin)))

@@ -11,6 +11,7 @@ from aeolian.engine.catalog import Pipeline, find, pipelines
 from aeolian.engine.commits import new_set
 from aeolian.engine.program import further_code, program_hash, set_arguments, source_folder
 from aeolian.engine.repos import branch_id, ensure_repo, repo_id, suggest
+from aeolian.engine.secrets import Place, merged
 from aeolian.engine.spec import Spec, store_text
 from aeolian.engine.store import Store
 from aeolian.engine.triggers import pipeline_order, trigger
@@ -38,16 +39,20 @@ def create_pipelines(
     update: bool | None = None,
     make_repos: bool = False,
     reprocess: bool = False,
+    secrets: Sequence[Place] = (),
 ) -> list[Change]:
     """Makes or changes pipelines in one commit set, upstream first, and plans what follows.
 
     `update` False refuses a pipeline that exists, True one that does not, None takes both, and leaves one alone
     whose spec, program and last job are as they should be. `make_repos` makes input repos that nothing writes.
+    `secrets` says where those of the specs are read; what an earlier version of a pipeline was
+    told still holds.
     Raises `UsageError` for an unknown upstream repo, a cycle, or two specs of one name.
     """
     arguments = arguments or {}
     by_name = {spec.name: spec for spec in specs}
     _refuse_bad_set(store, specs, by_name, arguments)
+    _refuse_unwanted(specs, secrets)
     with store.db.transaction():
         inputs = {p.name: {part.repo for part in p.spec.inputs()} for p in pipelines(store)}
         inputs |= {spec.name: {part.repo for part in spec.inputs()} for spec in specs}
@@ -55,7 +60,8 @@ def create_pipelines(
         for name in pipeline_order(inputs):
             if name in by_name:
                 given = arguments.get(name, ())
-                changes.append(_put(store, by_name[name], source, given, update, make_repos, set(by_name), reprocess))
+                spec, together = by_name[name], set(by_name)
+                changes.append(_put(store, spec, source, given, secrets, update, make_repos, together, reprocess))
         touched = [change.pipeline for change in changes if change.what != "unchanged"]
         ready = [name for name in touched if _has_input(store, name, set(touched))]
         if ready:
@@ -77,11 +83,20 @@ def _refuse_bad_set(
             )
 
 
+def _refuse_unwanted(specs: Sequence[Spec], secrets: Sequence[Place]) -> None:
+    wanted = sorted({secret.name for spec in specs for secret in spec.transform.secrets})
+    for place in secrets:
+        if place.name not in wanted:
+            otherwise = f"There is {', '.join(wanted)}." if wanted else "Leave --secret out."
+            raise UsageError(f"No spec names the secret {place.name!r}.", remedy=suggest(place.name, wanted, otherwise))
+
+
 def _put(
     store: Store,
     spec: Spec,
     source: Path | None,
     arguments: Arguments,
+    secrets: Sequence[Place],
     update: bool | None,
     make_repos: bool,
     together: set[str],
@@ -106,9 +121,11 @@ def _put(
         salt = old.spec.document.get("salt")
         spec = replace(spec, document={**spec.document, **({"salt": salt} if salt else {})})
     folder = source_folder(spec, source)
-    if old and not reprocess and _same(store, old, spec, folder) and update is None:
+    places = merged(old.secrets if old else (), secrets, spec.transform.secrets)
+    may_stay = old is not None and not reprocess and update is None and places == old.secrets
+    if old and may_stay and _same(store, old, spec, folder):
         return Change(spec.name, "unchanged", tuple(made), spec.not_applied)
-    _write(store, spec, old, folder, arguments)
+    _write(store, spec, old, folder, arguments, places)
     return Change(spec.name, "updated" if old else "created", tuple(made), spec.not_applied)
 
 
@@ -131,7 +148,14 @@ def _input_repos(store: Store, spec: Spec, make: bool, together: set[str]) -> li
     return made
 
 
-def _write(store: Store, spec: Spec, old: Pipeline | None, folder: Path | None, arguments: Arguments) -> None:
+def _write(
+    store: Store,
+    spec: Spec,
+    old: Pipeline | None,
+    folder: Path | None,
+    arguments: Arguments,
+    secrets: Sequence[Place],
+) -> None:
     number = old.version + 1 if old else 1
     if old:
         row = old.row
@@ -139,8 +163,8 @@ def _write(store: Store, spec: Spec, old: Pipeline | None, folder: Path | None, 
     else:
         row = store.db.run("INSERT INTO pipeline (name, version) VALUES (?, ?)", spec.name, number)
     store.db.run(
-        "INSERT INTO pipeline_version (pipeline_id, version, spec, source, arguments, spec_commit, created, code)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pipeline_version (pipeline_id, version, spec, source, arguments, spec_commit, created, code, "
+        "secrets) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
         number,
         store_text(spec),
@@ -149,6 +173,7 @@ def _write(store: Store, spec: Spec, old: Pipeline | None, folder: Path | None, 
         uuid.uuid4().hex,
         time.time(),
         json.dumps([str(path) for path in further_code()]),
+        json.dumps([[place.name, place.key, place.where] for place in secrets]),
     )
     ensure_repo(store, spec.name, f"Output of pipeline {spec.name}.")
     branch_id(store, spec.name, spec.output_branch, create=True)

@@ -70,10 +70,16 @@ def set_arguments(cmd: tuple[str, ...], arguments: tuple[tuple[str, str], ...]) 
 def program_hash(store: Store, pipeline: Pipeline) -> str:
     """64 hexadecimal digits that change whenever what the pipeline runs changes."""
     spec = pipeline.spec
-    parts: dict[str, Any] = {"transform": asdict(spec.transform), "salt": spec.salt}
+    parts: dict[str, Any] = {"transform": _transform(spec), "salt": spec.salt}
     roots = [*([pipeline.source] if pipeline.source else []), *pipeline.code]
     parts["files"] = [[_tree_hash(store, root)] for root in roots]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _transform(spec: Spec) -> dict[str, Any]:
+    """What counts of a transform; which secrets it wants only if it wants any, so that other hashes stay."""
+    parts = asdict(spec.transform)
+    return parts if parts["secrets"] else {name: part for name, part in parts.items() if name != "secrets"}
 
 
 def _tree_hash(store: Store, root: Path) -> str:

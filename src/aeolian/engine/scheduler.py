@@ -15,6 +15,7 @@ from aeolian.engine.jobs import Job, outstanding
 from aeolian.engine.ledger import Known, begin, discard_failures, fail, finish, keep_result, known, sources, unrunnable
 from aeolian.engine.processes import Processes
 from aeolian.engine.program import program_hash
+from aeolian.engine.secrets import resolve
 from aeolian.engine.store import Store
 from aeolian.engine.worker import Result, Task, clear_scratch, run_datum
 from aeolian.errors import AeolianError
@@ -118,6 +119,7 @@ class _JobRun:
 
     def _in_parallel(self, todo: list[Datum], work: Callable[[Datum], None]) -> None:
         parallel = self._parallel(len(todo))
+        secrets = resolve(self.pipeline.spec.transform.secrets, self.pipeline.secrets)
         self.task = Task(
             self.pipeline,
             self.job.id,
@@ -125,6 +127,7 @@ class _JobRun:
             self.processes,
             threads=max(self.runner.cores // parallel, 1),
             deadline=self.clock + limit if (limit := self.pipeline.spec.job_timeout_s) is not None else None,
+            secrets=secrets,
         )
         with ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
             try:

@@ -58,6 +58,7 @@ CREATE TABLE pipeline_version (
     spec_commit TEXT NOT NULL,
     created REAL NOT NULL,
     code TEXT NOT NULL DEFAULT '[]', -- JSON: further files and folders whose content counts
+    secrets TEXT NOT NULL DEFAULT '[]', -- JSON: [[name, key, where it is read], ...]
     PRIMARY KEY (pipeline_id, version)
 ) STRICT, WITHOUT ROWID;
 

@@ -44,6 +44,16 @@ Input = Pfs | Many
 
 
 @dataclass(frozen=True)
+class Secret:
+    """A secret of the cluster, wanted as the variable `env_var`, as files below `mount_path`, or both."""
+
+    name: str
+    key: str = ""
+    mount_path: str = ""
+    env_var: str = ""
+
+
+@dataclass(frozen=True)
 class Transform:
     """The program and its surroundings."""
 
@@ -55,6 +65,7 @@ class Transform:
     err_stdin: tuple[str, ...] = ()
     accept_return_code: tuple[int, ...] = ()
     working_dir: str = ""
+    secrets: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,7 @@ def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | 
             err_stdin=tuple(transform.get("err_stdin", ())),
             accept_return_code=tuple(transform.get("accept_return_code", ())),
             working_dir=transform.get("working_dir", ""),
+            secrets=tuple(Secret(**secret) for secret in transform.get("secrets", ())),
         ),
         input=_input(data["input"], data["pipeline"]["name"]) if data.get("input") else None,
         document=data,

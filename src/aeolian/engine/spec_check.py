@@ -103,6 +103,8 @@ def _message(value: Any, kind: str, place: Place, problems: Problems) -> dict[st
             if name == "project" and read[name] in ("default", {"name": "default"}):
                 continue
             problems.note(inner, reason)
+    if kind == "SecretMount":
+        _check_secret(read, place, problems)
     if kind == "Input" and value:
         _check_input_node(read, place, problems)
     return read
@@ -155,6 +157,17 @@ def _check_input_node(node: dict[str, Any], place: Place, problems: Problems) ->
                 problems.add(inner, f"lacks {name}")
     elif not value:
         problems.add(inner, "is empty; it needs at least one input")
+
+
+def _check_secret(value: dict[str, Any], place: Place, problems: Problems) -> None:
+    if not value.get("name"):
+        problems.add(place, "lacks name")
+    if not value.get("env_var") and not value.get("mount_path"):
+        problems.add(place, "has neither env_var nor mount_path, so the program would not see it")
+    if value.get("env_var") and not value.get("key"):
+        problems.add(place, "lacks key, which env_var needs")
+    if not str(value.get("mount_path") or "/x").startswith("/") or value.get("mount_path") == "/":
+        problems.add((*place, "mount_path"), f"is {_shown(value['mount_path'])}; a folder's absolute path belongs here")
 
 
 def _check_pfs(value: dict[str, Any], place: Place, problems: Problems) -> None:

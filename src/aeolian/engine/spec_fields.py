@@ -148,7 +148,6 @@ NOT_APPLIED: dict[tuple[str, str], str] = {
     ("CreatePipelineRequest", "dry_run"): "the pipeline is made",
     ("CreatePipelineRequest", "determined"): "there is no Determined cluster",
     ("CreatePipelineRequest", "maximum_expected_uptime"): "there are no alerts",
-    ("Transform", "secrets"): "set the environment of `aeolian` instead: programs inherit it",
     ("Transform", "image_pull_secrets"): "the program runs with this machine's own Python",
     ("Transform", "debug"): "every line of a datum's log is kept anyway",
     ("Transform", "user"): "programs run as the user of `aeolian`",

@@ -13,6 +13,7 @@ from aeolian.engine.executors import Command, Executor
 from aeolian.engine.inputs import Datum
 from aeolian.engine.processes import Exit, Processes, kill_noted
 from aeolian.engine.scratch import Layout, collect, lay_out, refuse_changed_inputs
+from aeolian.engine.secrets import NO_SECRETS, Secrets, link_mounts
 from aeolian.engine.store import Store
 from aeolian.engine.trees import Entry
 from aeolian.errors import InputError
@@ -28,6 +29,7 @@ class Task:
     processes: Processes
     threads: int
     deadline: float | None
+    secrets: Secrets = NO_SECRETS
 
 
 @dataclass
@@ -86,8 +88,9 @@ def _try(
     transform = task.pipeline.spec.transform
     clock = time.monotonic()
     layout = lay_out(store, datum, folder)
+    mounts = link_mounts(task.secrets, folder / "secrets")
     clock = _note(result, "download", clock)
-    command = _command(task, datum, layout, transform.cmd, transform.stdin)
+    command = _command(task, datum, layout, mounts, transform.cmd, transform.stdin)
     end = _run(task, command, layout, log)
     _note(result, "process", clock)
     result.exit_code, result.reason = end.code, end.reason
@@ -99,7 +102,7 @@ def _try(
     if not result.reason:
         _keep(store, layout, result, record)
     if result.reason and transform.err_cmd and end.started:
-        handler = _command(task, datum, layout, transform.err_cmd, transform.err_stdin)
+        handler = _command(task, datum, layout, mounts, transform.err_cmd, transform.err_stdin)
         if _run(task, handler, layout, log).code == 0:
             result.state = "recovered"
 
@@ -130,7 +133,14 @@ def _run(task: Task, command: Command, layout: Layout, log: BinaryIO) -> Exit:
         task.executor.clean_up(command)
 
 
-def _command(task: Task, datum: Datum, layout: Layout, argv: tuple[str, ...], stdin: tuple[str, ...]) -> Command:
+def _command(
+    task: Task,
+    datum: Datum,
+    layout: Layout,
+    mounts: tuple[tuple[str, Path], ...],
+    argv: tuple[str, ...],
+    stdin: tuple[str, ...],
+) -> Command:
     transform = task.pipeline.spec.transform
     return Command(
         argv=argv,
@@ -143,6 +153,8 @@ def _command(task: Task, datum: Datum, layout: Layout, argv: tuple[str, ...], st
         threads=task.threads,
         image=transform.image,
         name=layout.folder.name,
+        secrets=task.secrets,
+        mounts=mounts,
     )
 
 

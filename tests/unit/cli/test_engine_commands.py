@@ -156,6 +156,21 @@ def test_squash_and_delete_commit(filled, tmp_path):
     assert sorted(filled("get", "file", "all@master:/all").split()) == ["ONE", "THREE", "TWO"]
 
 
+def test_a_secret_is_read_where_it_was_said(filled, tmp_path):
+    (tmp_path / "s.yaml").write_text(
+        "pipeline: {name: s}\ninput: {pfs: {repo: songs, glob: /}}\ntransform:\n"
+        "  {cmd: [sh, -c, 'echo ${#T} > /pfs/out/x'], secrets: [{name: login, key: token, env_var: T}]}\n"
+    )
+    filled("create", "pipeline", "-f", "s.yaml", code=1)
+    assert "pipeline s failed: The secret login:token is needed" in filled.stderr
+    (tmp_path / "token").write_text("abc\n")
+    filled("update", "pipeline", "-f", "s.yaml", "--secret", "login:token=token")
+    assert filled("get", "file", "s@master:/x") == "3\n"
+    assert f"login:token={tmp_path}/token" in filled("inspect", "pipeline", "s")
+    told = json.loads(filled("inspect", "pipeline", "s", "-o", "json"))["secrets"]
+    assert told == [{"name": "login", "key": "token", "where": f"{tmp_path}/token"}]
+
+
 def test_arguments_are_set_and_recorded(filled, tmp_path):
     (tmp_path / "specs" / "echo.json").write_text(
         '{"pipeline": {"name": "echo"},'
