@@ -1,5 +1,6 @@
 """Progress on stderr: a bar on a terminal, a plain line now and then elsewhere (a log, a pipe, a pod)."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -25,7 +26,10 @@ class Report(Protocol):
 def progress(label: str) -> Iterator[Report]:
     """A `Report` that draws: `generating |########        | 182/2048`."""
     if sys.stderr.isatty():
-        with tqdm(desc=label, bar_format=BAR, ascii=" #", file=sys.stderr, total=1, leave=True) as bar:
+        # Some terminals (`docker run -t`) say that they have no columns and no lines, where tqdm would draw nothing.
+        size = shutil.get_terminal_size()
+        shape = {"ncols": size.columns, "nrows": size.lines}
+        with tqdm(desc=label, bar_format=BAR, ascii=" #", file=sys.stderr, total=1, **shape) as bar:
 
             def draw(done: int, total: int, note: str = "") -> None:
                 bar.total = total

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,3 +135,27 @@ def test_a_report_lists_every_input_with_its_fate(tmp_path: Path) -> None:
         ("cover.jpg", "skipped", [], "a picture"),
         ("good.mp3", "ok", ["good.wav"], ""),
     ]
+
+
+def test_progress_on_a_terminal_is_a_bar_even_where_it_has_no_size() -> None:
+    code = (
+        "from aeolian.stages.progress import progress\n"
+        "with progress('generating') as show:\n"
+        "    for done in range(1, 2049):\n"
+        "        show(done, 2048)"
+    )
+    leader, follower = os.openpty()  # its size is 0 × 0, as that of `docker run -t` without a terminal
+    with subprocess.Popen([sys.executable, "-c", code], stderr=follower) as process:
+        os.close(follower)
+        drawn = b""
+        while True:
+            try:
+                part = os.read(leader, 4096)
+            except OSError:  # Linux says so when the other end is closed
+                break
+            if not part:
+                break
+            drawn += part
+    os.close(leader)
+    assert process.returncode == 0
+    assert b"generating |################################| 2048/2048" in drawn
