@@ -28,8 +28,9 @@ def progress(label: str) -> Iterator[Report]:
     if sys.stderr.isatty():
         # Some terminals (`docker run -t`) say that they have no columns and no lines, where tqdm would draw nothing.
         size = shutil.get_terminal_size()
-        shape = {"ncols": size.columns, "nrows": size.lines}
-        with tqdm(desc=label, bar_format=BAR, ascii=" #", file=sys.stderr, total=1, **shape) as bar:
+        with tqdm(
+            desc=label, bar_format=BAR, ascii=" #", file=sys.stderr, total=1, ncols=size.columns, nrows=size.lines
+        ) as bar:
 
             def draw(done: int, total: int, note: str = "") -> None:
                 bar.total = total
