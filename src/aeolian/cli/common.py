@@ -73,7 +73,36 @@ def open_store(*, make: bool = False) -> Store:
 output_option = click.option(
     "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Shape of the output."
 )
-no_run_option = click.option("--no-run", is_flag=True, help="Do not run what follows; `aeolian wait` does.")
+_EXECUTOR = "aeolian.executor"
+
+
+def _remember_executor(context: click.Context, parameter: click.Parameter, value: str) -> None:
+    context.meta[_EXECUTOR] = value
+
+
+executor_option = click.option(
+    "--executor",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    envvar="AEOLIAN_EXECUTOR",
+    show_default=True,
+    show_envvar=True,
+    expose_value=False,
+    callback=_remember_executor,
+    help="Where programs run: as processes of this machine, or in their images.",
+)
+
+
+def chosen_executor() -> str:
+    """What `--executor` says, for the command that runs now."""
+    context = click.get_current_context(silent=True)
+    return str(context.meta.get(_EXECUTOR, "process")) if context else "process"
+
+
+def no_run_option(callback: Callback) -> Callback:
+    """`--no-run`, and `--executor` for when it is not given: the options of every command that makes a commit."""
+    no_run = click.option("--no-run", is_flag=True, help="Do not run what follows; `aeolian wait` does.")
+    return no_run(executor_option(callback))
 
 
 def plain(value: Any) -> Any:

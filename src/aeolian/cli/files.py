@@ -11,6 +11,7 @@ import click
 
 from aeolian.cli.common import (
     command,
+    executor_option,
     no_run_option,
     open_store,
     output_option,
@@ -205,6 +206,7 @@ def delete_file(place: str, no_run: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("place", metavar="REPO@BRANCH[:/PATH]")
 @click.option("--interval", default=2.0, show_default=True, help="Seconds between two looks at the folder.")
+@executor_option
 def watch(folder: Path, place: str, interval: float) -> None:
     """Put a folder's changes into a repo as they come, and run what follows. Ends with Ctrl-C.
 

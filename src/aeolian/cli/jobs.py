@@ -10,6 +10,7 @@ from aeolian.cli.common import (
     age,
     command,
     duration_text,
+    executor_option,
     open_store,
     output_option,
     plain,
@@ -136,6 +137,7 @@ def _show(records: Sequence[DatumRecord]) -> None:
 
 
 @command(example="aeolian wait")
+@executor_option
 def wait() -> None:
     """Do what is outstanding, or wait for the aeolian that is at it; return when nothing is left.
 

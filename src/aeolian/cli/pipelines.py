@@ -18,7 +18,7 @@ from aeolian.cli.common import (
     print_table,
     warn,
 )
-from aeolian.cli.running import run_outstanding
+from aeolian.cli.running import executor, run_outstanding
 from aeolian.engine import catalog, files, pipelines
 from aeolian.engine.jobs import list_jobs
 from aeolian.engine.pipelines import Arguments, Change
@@ -113,6 +113,7 @@ def _change(
             update=update,
             make_repos=make_repos,
             reprocess=reprocess,
+            executor=None if no_run else executor(),
             secrets=places,
         )
         for change in changes:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import click
 
-from aeolian.cli.common import warn
+from aeolian.cli.common import chosen_executor, warn
+from aeolian.engine.docker import docker_executor
 from aeolian.engine.events import DatumFinished, Event, Listener
+from aeolian.engine.executors import Executor, ProcessExecutor
 from aeolian.engine.jobs import Job, failed_datums, last_lines, list_jobs
 from aeolian.engine.scheduler import Outcome, Runner
 from aeolian.engine.store import Store
@@ -22,10 +24,11 @@ _LOG_LINES = 6
 def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, go_on: bool = False) -> Outcome:
     """Runs, with progress on stderr, unless `no_run`.
 
-    Ends the command with exit code 1 if a job failed, unless `go_on`.
+    Programs run as `--executor` says. Ends the command with exit code 1 if a job failed, unless `go_on`.
     """
     if no_run:
         return Outcome()
+    runs_on = executor()
     _stop_on_termination()
     empty: list[DatumFinished] = []
     with _progress() as draw:
@@ -35,7 +38,7 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
             if isinstance(event, DatumFinished) and event.state == "success" and not event.outputs:
                 empty.append(event)
 
-        outcome = Runner(store, listener=listener).run(wait=wait)
+        outcome = Runner(store, executor=runs_on, listener=listener).run(wait=wait)
     _tell_empty(empty)
     if outcome.elsewhere:
         warn("another aeolian is at work on this store and takes this over; `aeolian wait` waits for it")
@@ -50,6 +53,11 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
         if not go_on:
             sys.exit(EXIT_FAILURE)
     return outcome
+
+
+def executor() -> Executor:
+    """What `--executor` of the command asks for. Raises `AeolianError` if that is not here."""
+    return docker_executor() if chosen_executor() == "docker" else ProcessExecutor()
 
 
 def _stop_on_termination() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aeolian.engine.secrets import NO_SECRETS, Secrets, resolve_mounts
+from aeolian.engine.spec import Spec
 
 _ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
 _PYTHONS = {"python", "python3"}
@@ -51,7 +52,19 @@ class Launch:
 class Executor(Protocol):
     """Turns commands into processes."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `--executor` calls it."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """What stands for the program in a datum's hash; empty where that is the files of /src."""
+        ...
+
+    def ready(self, spec: Spec) -> "Executor":
+        """The executor for a pipeline's commands. Raises `AeolianError` if something it needs is not here."""
+        ...
 
     def launch(self, command: Command) -> Launch:
         """The process that does `command`."""
@@ -70,6 +83,11 @@ class ProcessExecutor:
     """
 
     name = "process"
+    identity = ""
+
+    def ready(self, spec: Spec) -> Executor:
+        """Itself: it needs nothing."""
+        return self
 
     def launch(self, command: Command) -> Launch:
         """The process that does `command`."""
@@ -80,7 +98,7 @@ class ProcessExecutor:
         argv = [here(word) for word in command.argv]
         if argv[0] in _PYTHONS:
             argv[0] = sys.executable
-        environment = {**_inherited(), **{variable: str(command.threads) for variable in _unset_thread_variables()}}
+        environment = _inherited() | thread_environment(command.threads)
         environment |= {
             "TMPDIR": str(command.temporary),
             **{name: here(value) for name, value in command.environment.items()},
@@ -114,5 +132,6 @@ def _inherited() -> dict[str, str]:
     return environment
 
 
-def _unset_thread_variables() -> list[str]:
-    return [variable for variable in _THREAD_VARIABLES if variable not in os.environ]
+def thread_environment(threads: int) -> dict[str, str]:
+    """How many threads numerical libraries may use; what the caller's own environment says of it counts."""
+    return {variable: os.environ.get(variable, str(threads)) for variable in _THREAD_VARIABLES}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aeolian.engine.catalog import Pipeline, find, pipelines
 from aeolian.engine.commits import new_set
+from aeolian.engine.executors import Executor, ProcessExecutor
 from aeolian.engine.program import further_code, program_hash, set_arguments, source_folder
 from aeolian.engine.repos import branch_id, ensure_repo, repo_id, suggest
 from aeolian.engine.secrets import Place, merged
@@ -39,17 +40,18 @@ def create_pipelines(
     update: bool | None = None,
     make_repos: bool = False,
     reprocess: bool = False,
+    executor: Executor | None = None,
     secrets: Sequence[Place] = (),
 ) -> list[Change]:
     """Makes or changes pipelines in one commit set, upstream first, and plans what follows.
 
     `update` False refuses a pipeline that exists, True one that does not, None takes both, and leaves one alone
-    whose spec, program and last job are as they should be. `make_repos` makes input repos that nothing writes.
-    `secrets` says where those of the specs are read; what an earlier version of a pipeline was
+    whose spec, program (as `executor` runs it) and last job are as they should be. `make_repos` makes input repos
+    that nothing writes. `secrets` says where those of the specs are read; what an earlier version of a pipeline was
     told still holds.
     Raises `UsageError` for an unknown upstream repo, a cycle, or two specs of one name.
     """
-    arguments = arguments or {}
+    arguments, executor = arguments or {}, executor or ProcessExecutor()
     by_name = {spec.name: spec for spec in specs}
     _refuse_bad_set(store, specs, by_name, arguments)
     _refuse_unwanted(specs, secrets)
@@ -60,8 +62,10 @@ def create_pipelines(
         for name in pipeline_order(inputs):
             if name in by_name:
                 given = arguments.get(name, ())
-                spec, together = by_name[name], set(by_name)
-                changes.append(_put(store, spec, source, given, secrets, update, make_repos, together, reprocess))
+                spec = by_name[name]
+                together = set(by_name)
+                change = _put(store, spec, source, given, secrets, update, make_repos, together, reprocess, executor)
+                changes.append(change)
         touched = [change.pipeline for change in changes if change.what != "unchanged"]
         ready = [name for name in touched if _has_input(store, name, set(touched))]
         if ready:
@@ -101,6 +105,7 @@ def _put(
     make_repos: bool,
     together: set[str],
     reprocess: bool,
+    executor: Executor,
 ) -> Change:
     old = find(store, spec.name)
     if old and update is False:
@@ -123,7 +128,7 @@ def _put(
     folder = source_folder(spec, source)
     places = merged(old.secrets if old else (), secrets, spec.transform.secrets)
     may_stay = old is not None and not reprocess and update is None and places == old.secrets
-    if old and may_stay and _same(store, old, spec, folder):
+    if old and may_stay and _same(store, old, spec, folder, executor):
         return Change(spec.name, "unchanged", tuple(made), spec.not_applied)
     _write(store, spec, old, folder, arguments, places)
     return Change(spec.name, "updated" if old else "created", tuple(made), spec.not_applied)
@@ -179,14 +184,16 @@ def _write(
     branch_id(store, spec.name, spec.output_branch, create=True)
 
 
-def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None) -> bool:
+def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None, executor: Executor) -> bool:
     """Whether nothing would come of running the pipeline again: same spec, same program, and its last job went well."""
     if store_text(spec) != store_text(old.spec) or folder != old.source or further_code() != old.code:
         return False
     job = store.db.one("SELECT state, code FROM job WHERE pipeline_id = ? ORDER BY seq DESC LIMIT 1", old.row)
     if job is None or job["state"] in ("created", "running"):
         return True
-    return bool(job["state"] == "success" and job["code"] == program_hash(store, old))
+    if job["state"] != "success":
+        return False
+    return bool(job["code"] == program_hash(store, old, executor.ready(spec).identity))
 
 
 def _has_input(store: Store, name: str, planned: set[str]) -> bool:

@@ -67,10 +67,15 @@ def set_arguments(cmd: tuple[str, ...], arguments: tuple[tuple[str, str], ...]) 
     return tuple(words)
 
 
-def program_hash(store: Store, pipeline: Pipeline) -> str:
-    """64 hexadecimal digits that change whenever what the pipeline runs changes."""
+def program_hash(store: Store, pipeline: Pipeline, image: str = "") -> str:
+    """64 hexadecimal digits that change whenever what the pipeline runs changes.
+
+    With the digest of an image that holds the program, that stands for the files of this machine.
+    """
     spec = pipeline.spec
     parts: dict[str, Any] = {"transform": _transform(spec), "salt": spec.salt}
+    if image:
+        return hashlib.sha256(json.dumps(parts | {"image": image}, sort_keys=True).encode()).hexdigest()
     roots = [*([pipeline.source] if pipeline.source else []), *pipeline.code]
     parts["files"] = [[_tree_hash(store, root)] for root in roots]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from aeolian.engine import catalog, lock
+from aeolian.engine.docker import end_leftovers
 from aeolian.engine.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener, SetStarted, silent
 from aeolian.engine.executors import Executor, ProcessExecutor
 from aeolian.engine.inputs import Datum, datums
@@ -61,6 +62,7 @@ class Runner:
                 if not mine:
                     outcome.elsewhere = True
                     return outcome
+                end_leftovers(self.store.scratch)
                 clear_scratch(self.store)
                 announced = None
                 while jobs := outstanding(self.store):
@@ -79,6 +81,7 @@ class _JobRun:
         self.store = runner.store
         self.job = job
         self.pipeline = catalog.version(runner.store, job.pipeline_row, job.version)
+        self.executor = runner.executor.ready(self.pipeline.spec)
         self.clock = time.monotonic()
         self.counts = {"success": 0, "failed": 0, "recovered": 0, "skipped": 0}
         self.counting = threading.Lock()
@@ -103,7 +106,7 @@ class _JobRun:
     def _run_datums(self) -> dict[str, Known]:
         """Runs what has to; the hash and row of every datum that has an output."""
         spec = self.pipeline.spec
-        code = program_hash(self.store, self.pipeline)
+        code = program_hash(self.store, self.pipeline, self.executor.identity)
         discard_failures(self.store, self.job, code)
         read = sources(self.store, self.job, spec)
         every = datums(spec.input, lambda part: read[part.repo, part.branch], self.store.trees) if spec.input else []
@@ -123,7 +126,7 @@ class _JobRun:
         self.task = Task(
             self.pipeline,
             self.job.id,
-            self.runner.executor,
+            self.executor,
             self.processes,
             threads=max(self.runner.cores // parallel, 1),
             deadline=self.clock + limit if (limit := self.pipeline.spec.job_timeout_s) is not None else None,
