@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from aeolian.cli.common import (
     warn,
 )
 from aeolian.cli.running import run_outstanding
+from aeolian.cli.serving import serve_store
 from aeolian.engine import files
 from aeolian.engine.addresses import parse_address
 from aeolian.engine.lineage import Origin
@@ -210,17 +210,16 @@ def delete_file(place: str, no_run: bool) -> None:
 def watch(folder: Path, place: str, interval: float) -> None:
     """Put a folder's changes into a repo as they come, and run what follows. Ends with Ctrl-C.
 
-    Files that come together are one commit; a file that is still growing waits.
+    Files that come together are one commit; a file that is still growing waits. Cron inputs tick meanwhile.
     """
     with open_store() as store:
         watcher = Watcher(store, folder, parse_address(place))
-        warn(f"watching {folder}; Ctrl-C ends it")
-        while True:
-            count = watcher.step()
-            if count:
+
+        def look() -> None:
+            if count := watcher.step():
                 warn(f"{count} files changed")
-                run_outstanding(store, go_on=True)
-            time.sleep(interval)
+
+        serve_store(store, interval, look, what=f"watching {folder}")
 
 
 @command(example="aeolian lineage rendered-music@master:/song.wav")

@@ -77,6 +77,7 @@ COMMANDS: dict[str, Any] = {
     "up": (f"{_PIPELINES}up", "Make or change every pipeline of a folder, and run them."),
     "wait": (f"{_JOBS}wait", "Do what is outstanding; return when nothing is left."),
     "watch": (f"{_FILES}watch", "Put a folder's changes into a repo, as they come."),
+    "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
     "logs": (f"{_JOBS}logs", "Show what programs wrote."),
     "lineage": (f"{_FILES}lineage", "Trace a file back to the files it was made from."),
     "gc": (f"{_UPKEEP}gc", "Remove what no commit needs any more."),

@@ -1,8 +1,6 @@
 """`aeolian create|update|delete|list|inspect pipeline`, `run pipeline`, `run cron` and `up`."""
 
-import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,7 +17,7 @@ from aeolian.cli.common import (
     warn,
 )
 from aeolian.cli.running import executor, run_outstanding
-from aeolian.engine import catalog, files, pipelines
+from aeolian.engine import catalog, pipelines, ticks
 from aeolian.engine.jobs import list_jobs
 from aeolian.engine.pipelines import Arguments, Change
 from aeolian.engine.secrets import parse_place
@@ -232,7 +230,6 @@ def run_cron(pipeline: str, no_run: bool) -> None:
         crons = [part for part in pipelines.inspect_pipeline(store, pipeline).spec.inputs() if part.is_cron]
         if not crons:
             raise UsageError(f"The pipeline {pipeline} has no cron input.")
-        moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for part in crons:
-            files.put_files(store, part.repo, part.branch, [files.Item(io.BytesIO(), f"/{moment}")])
+            ticks.tick(store, part, ticks.utc_now())
         run_outstanding(store, no_run=no_run)

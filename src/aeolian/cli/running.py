@@ -29,7 +29,7 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
     if no_run:
         return Outcome()
     runs_on = executor()
-    _stop_on_termination()
+    stop_on_termination()
     empty: list[DatumFinished] = []
     with _progress() as draw:
 
@@ -60,7 +60,7 @@ def executor() -> Executor:
     return docker_executor() if chosen_executor() == "docker" else ProcessExecutor()
 
 
-def _stop_on_termination() -> None:
+def stop_on_termination() -> None:
     """A closed terminal or a `kill` ends running programs as Ctrl-C does."""
 
     def interrupt(number: int, frame: object) -> None:

@@ -86,11 +86,13 @@ def put_files(
     *,
     strict: bool = False,
     description: str = "",
+    clear: bool = False,
     report: Report = silent,
 ) -> Put:
     """Puts files in one commit: all of them or, if one cannot be read, none.
 
-    A path that Pachyderm refuses becomes `names.acceptable(path)`; with `strict` it is refused. Raises
+    With `clear` they take the place of all that is there. A path that Pachyderm refuses becomes
+    `names.acceptable(path)`; with `strict` it is refused. Raises
     `UsageError` for that, for a file that cannot be read, and for two files of one path.
     """
     refuse_output(store, repo)
@@ -120,7 +122,7 @@ def put_files(
                 changes[path] = Entry(path, *intake.add_stream(item.source))
         intake.flush()
         with store.db.transaction():
-            commit = commit_files(store, repo, branch, changes, description)
+            commit = commit_files(store, repo, branch, changes, description, clear=clear)
             remember_names(store, repo, renamed)
     report(len(items), len(items), "")
     size = sum(entry.size for entry in changes.values() if entry)

@@ -17,7 +17,10 @@ Kind = Literal["cross", "join", "group", "union"]
 
 @dataclass(frozen=True)
 class Pfs:
-    """Files of one branch, cut into datums by a glob. A cron input is one of these too, on its own repo."""
+    """Files of one branch, cut into datums by a glob. A cron input is one of these too, on its own repo.
+
+    `schedule`, `start` (RFC 3339, "" for when the pipeline is made) and `overwrite` are a cron input's.
+    """
 
     name: str
     repo: str
@@ -30,6 +33,9 @@ class Pfs:
     reference: bool = False
     triggers: bool = True
     is_cron: bool = False
+    schedule: str = ""
+    start: str = ""
+    overwrite: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,7 +182,16 @@ def _input(data: dict[str, Any], pipeline: str) -> Input:
         )
     if kind == "cron":
         repo = value.get("repo") or f"{pipeline}_{value['name']}"
-        return Pfs(name=value["name"], repo=repo, branch=DEFAULT_BRANCH, glob="/*", is_cron=True)
+        return Pfs(
+            name=value["name"],
+            repo=repo,
+            branch=DEFAULT_BRANCH,
+            glob="/*",
+            is_cron=True,
+            schedule=value["spec"],
+            start=value.get("start", ""),
+            overwrite=value.get("overwrite", False),
+        )
     return Many(cast(Kind, kind), tuple(_input(part, pipeline) for part in value))
 
 

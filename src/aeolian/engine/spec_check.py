@@ -5,6 +5,7 @@ import json
 import re
 from typing import Any
 
+from aeolian.engine.cron import parse_moment, parse_schedule
 from aeolian.engine.durations import seconds
 from aeolian.engine.globs import compile_glob
 from aeolian.engine.spec_fields import MESSAGES, NOT_APPLIED
@@ -133,6 +134,8 @@ def _scalar(value: Any, kind: str) -> Any:
     try:
         if kind == "duration" and value:
             seconds(value)
+        elif kind == "time" and value:
+            parse_moment(value)
         elif kind == "json" and value:
             json.loads(value)
     except ValueError:
@@ -155,6 +158,7 @@ def _check_input_node(node: dict[str, Any], place: Place, problems: Problems) ->
         for name in ("name", "spec"):
             if not value.get(name):
                 problems.add(inner, f"lacks {name}")
+        _check_schedule(value, inner, problems)
     elif not value:
         problems.add(inner, "is empty; it needs at least one input")
 
@@ -168,6 +172,13 @@ def _check_secret(value: dict[str, Any], place: Place, problems: Problems) -> No
         problems.add(place, "lacks key, which env_var needs")
     if not str(value.get("mount_path") or "/x").startswith("/") or value.get("mount_path") == "/":
         problems.add((*place, "mount_path"), f"is {_shown(value['mount_path'])}; a folder's absolute path belongs here")
+
+
+def _check_schedule(value: dict[str, Any], place: Place, problems: Problems) -> None:
+    try:
+        parse_schedule(value.get("spec") or "@daily")
+    except UsageError as error:
+        problems.add((*place, "spec"), str(error))
 
 
 def _check_pfs(value: dict[str, Any], place: Place, problems: Problems) -> None:

@@ -161,7 +161,5 @@ NOT_APPLIED: dict[tuple[str, str], str] = {
     ("PfsInput", "lazy"): "files are there before the program starts",
     ("PfsInput", "s3"): "there is no S3 gateway; the files are in /pfs",
     ("PfsInput", "trigger"): "every commit of the input starts a job",
-    ("CronInput", "start"): "ticks are made by `aeolian run cron`",
-    ("CronInput", "spec"): "no clock ticks here; `aeolian run cron PIPELINE` makes a tick",
     ("Pipeline", "project"): "the store has the one project `default`",
 }

@@ -1,0 +1,78 @@
+"""`aeolian serve`: work and ticks as they come, and a clean end."""
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from aeolian.cli.serving import serve_store
+from aeolian.engine import files, pipelines, repos
+from aeolian.engine.spec import read_specs
+from aeolian.engine.store import Store
+
+SPECS = """
+pipeline: {name: copy}
+transform: {cmd: [sh, -c, 'cp $songs /pfs/out/']}
+input: {pfs: {repo: songs, glob: /*}}
+---
+pipeline: {name: nightly}
+transform: {cmd: [sh, -c, 'ls /pfs/tick > /pfs/out/x; %s']}
+input: {cron: {name: tick, spec: '@daily', start: '2030-01-01T00:00:00Z', overwrite: true}}
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    (tmp_path / "specs.yaml").write_text(SPECS % "exit 3" + "datum_tries: 1\n")
+    with Store(tmp_path / "home") as store:
+        repos.create_repo(store, "songs")
+        pipelines.create_pipelines(store, read_specs(tmp_path / "specs.yaml"))
+        yield store
+
+
+def test_it_works_ticks_tells_failures_and_goes_on(store, capfd):
+    moment = datetime(2030, 1, 1, 23, tzinfo=UTC)
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        nonlocal moment
+        moment += timedelta(hours=1)
+        if len(slept) == 3:
+            raise KeyboardInterrupt
+
+    def look():
+        if len(slept) == 2:
+            files.put_files(store, "songs", "master", [files.Item(BytesIO(b"1"), "/a")])
+
+    serve_store(store, 7.0, look, now=lambda: moment, sleep=sleep)
+    said = capfd.readouterr().err
+    assert slept == [7.0] * 3
+    assert "nightly: tick of 2030-01-02T00:00:00Z" in said
+    assert said.index("pipeline nightly failed") < said.index("copy: success, 1 processed")
+    assert said.splitlines()[-1] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_signal_ends_it_cleanly(store, number):
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    serving = subprocess.Popen(
+        [f"{Path(sys.executable).parent}/aeolian", "serve", "--interval", "60"],
+        env={**os.environ, "AEOLIAN_HOME": str(store.home)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed,
+    )
+    try:
+        assert serving.stderr.readline() == "serving; Ctrl-C ends it\n"
+        serving.send_signal(number)
+        assert serving.communicate(timeout=30)[1] == "stopped\n"
+    finally:
+        serving.kill()
+    assert serving.returncode == 0
