@@ -5,25 +5,32 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from aeolian.engine.executors import Launch
 from aeolian.engine.strays import adopt_orphans, end_strays
+from aeolian.next_datum import PORT_VARIABLE
 
 PID_FILE = "pid"
-# What tells a datum's processes from all others.
-_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID")
+# What tells a datum's processes from all others; those of a program of many datums have a port of their own.
+_DATUM_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID")
+_BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID")
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How a process ended: its code (negative for a signal, None if it never started) and what is wrong with that."""
+    """How a process ended: its code (negative for a signal, None if it never started) and what is wrong with that.
+
+    `acceptable`: whether `accept_return_code` may make it a success.
+    """
 
     code: int | None
     reason: str = ""
     started: bool = True
+    acceptable: bool = True
 
 
 class Processes:
@@ -42,8 +49,24 @@ class Processes:
             for group in self._groups:
                 kill_group(group)
 
-    def run(self, launch: Launch, log: BinaryIO, scratch: Path, timeout_s: float | None) -> Exit:
-        """Runs a process to its end, its output in `log`; whatever it left running is killed then."""
+    def end(self, pid: int) -> None:
+        """Kills one process with its group, if it still runs."""
+        with self._lock:
+            if pid in self._groups:
+                kill_group(pid)
+
+    def run(
+        self,
+        launch: Launch,
+        log: BinaryIO,
+        scratch: Path,
+        timeout_s: float | None,
+        started: Callable[[int], None] | None = None,
+    ) -> Exit:
+        """Runs a process to its end, its output in `log`; whatever it left running is killed then.
+
+        `started` is told the number of the process.
+        """
         stdin: BinaryIO | int = subprocess.DEVNULL
         with contextlib.ExitStack() as stack:
             if launch.stdin is not None:
@@ -66,10 +89,13 @@ class Processes:
                     return Exit(None, _cannot_start(launch, error), started=False)
                 self._groups.add(process.pid)
         _note(scratch, process.pid)
+        if started:
+            started(process.pid)
         end = self._finish(process, timeout_s)
         if self._adopts:
             with self._lock:
-                end_strays({name: launch.environment.get(name, "") for name in _MARKS}, self._groups)
+                marks = _DATUM_MARKS if "PACH_DATUM_ID" in launch.environment else _BATCH_MARKS
+                end_strays({name: launch.environment.get(name, "") for name in marks}, self._groups)
         return end
 
     def _finish(self, process: "subprocess.Popen[bytes]", timeout_s: float | None) -> Exit:
@@ -95,8 +121,13 @@ class Processes:
             with self._lock:
                 self._groups.discard(process.pid)
         if late.is_set():
-            return Exit(code, f"it ran longer than {timeout_s:g} s")
+            return Exit(code, too_long(timeout_s or 0.0), acceptable=False)
         return Exit(code, _meaning(code))
+
+
+def too_long(timeout_s: float) -> str:
+    """Why a process that was given `timeout_s` has failed."""
+    return f"it ran longer than {timeout_s:g} s"
 
 
 def kill_group(group: int) -> None:

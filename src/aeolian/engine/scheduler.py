@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from aeolian.engine import catalog, lock
+from aeolian.engine.batching import Batches
 from aeolian.engine.docker import end_leftovers
 from aeolian.engine.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener, SetStarted, silent
 from aeolian.engine.executors import Executor, ProcessExecutor
@@ -123,6 +124,7 @@ class _JobRun:
     def _in_parallel(self, todo: list[Datum], work: Callable[[Datum], None]) -> None:
         parallel = self._parallel(len(todo))
         secrets = resolve(self.pipeline.spec.transform.secrets, self.pipeline.secrets)
+        batches = Batches(self.processes, self.store.scratch, self.pipeline.name)
         self.task = Task(
             self.pipeline,
             self.job.id,
@@ -131,8 +133,9 @@ class _JobRun:
             threads=max(self.runner.cores // parallel, 1),
             deadline=self.clock + limit if (limit := self.pipeline.spec.job_timeout_s) is not None else None,
             secrets=secrets,
+            batches=batches if self._batched() else None,
         )
-        with ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
+        with batches, ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
             try:
                 pending = {pool.submit(work, datum) for datum in todo}
                 while pending:
@@ -145,6 +148,10 @@ class _JobRun:
                 self.processes.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+    def _batched(self) -> bool:
+        """Whether one process does many datums. In a container it could not reach the worker: there is no network."""
+        return self.pipeline.spec.batching and self.executor.name == ProcessExecutor.name
 
     def _parallel(self, count: int) -> int:
         spec = self.pipeline.spec

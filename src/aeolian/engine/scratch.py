@@ -1,8 +1,10 @@
 """A datum's folder: its inputs laid out, and its output taken in, trusting nothing that the program left there."""
 
+import contextlib
 import os
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +24,13 @@ _Stamp = tuple[int, int, int, int]
 
 @dataclass
 class Layout:
-    """Where a datum's files are: `/pfs` is `pfs`; what each input file looked like when it was laid out."""
+    """Where a datum's files are: `/pfs` is `pfs`; what each input file looked like when it was laid out.
+
+    `lives_on`: its program goes on after the datum, and may still hold files open that it wrote.
+    """
 
     folder: Path
+    lives_on: bool = False
     placed: dict[Path, tuple[_Stamp, Entry]] = field(default_factory=dict)
 
     @property
@@ -38,10 +44,10 @@ class Layout:
         return self.pfs / OUT
 
 
-def lay_out(store: Store, datum: Datum, folder: Path) -> Layout:
+def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False) -> Layout:
     """Makes `folder` with the inputs of a datum, each file a private copy that cannot hurt the store."""
-    layout = Layout(folder)
-    (folder / "tmp").mkdir(parents=True)
+    layout = Layout(folder, lives_on)
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     layout.out.mkdir(parents=True)
     made = {layout.out}
     for part in datum.inputs:
@@ -61,6 +67,22 @@ def lay_out(store: Store, datum: Datum, folder: Path) -> Layout:
         if root not in made:
             root.mkdir(exist_ok=True)
     return layout
+
+
+def remove(folder: Path) -> None:
+    """Removes a scratch folder, whatever permissions a program gave its parts."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder, onerror=_unlock)
+
+
+def _unlock(function: Callable[[str], object], path: str, error: object) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        Path(path).parent.chmod(0o700)
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            Path(path).chmod(0o700)
+            shutil.rmtree(path)
+        else:
+            function(path)
 
 
 def refuse_changed_inputs(layout: Layout) -> None:
@@ -96,7 +118,7 @@ def collect(layout: Layout, intake: Intake) -> list[Entry]:
             entries.append(Entry(name, known.object, known.size))
             continue
         try:
-            entries.append(Entry(name, *intake.add(source, take=source == path)))
+            entries.append(Entry(name, *intake.add(source, take=source == path and not layout.lives_on)))
         except PermissionError:
             raise InputError(f"it wrote /pfs/out{name}, which cannot be read") from None
     return sorted(entries)

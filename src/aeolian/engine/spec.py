@@ -90,6 +90,7 @@ class Spec:
     job_timeout_s: float | None = None
     datum_tries: int = DEFAULT_TRIES
     salt: str = ""
+    batching: bool = False
     every_job: bool = False
     reprocess: bool = False
     runs: bool = True
@@ -143,6 +144,7 @@ def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | 
         job_timeout_s=_seconds(data.get("job_timeout")),
         datum_tries=int(data.get("datum_tries") or DEFAULT_TRIES),
         salt=data.get("salt", ""),
+        batching=bool(transform.get("datum_batching")),
         every_job=data.get("reprocess_spec") == "every_job",
         reprocess=bool(data.get("reprocess")),
         runs="spout" not in data and "service" not in data,

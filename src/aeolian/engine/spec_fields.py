@@ -153,7 +153,6 @@ NOT_APPLIED: dict[tuple[str, str], str] = {
     ("Transform", "user"): "programs run as the user of `aeolian`",
     ("Transform", "dockerfile"): "Pachyderm ignores it too",
     ("Transform", "memory_volume"): "scratch folders lie beside the store",
-    ("Transform", "datum_batching"): "one process is started a datum",
     ("ResourceSpec", "cpu"): "programs share the machine's cores",
     ("ResourceSpec", "memory"): "programs share the machine's memory",
     ("ResourceSpec", "disk"): "programs share the machine's disk",

@@ -1,18 +1,17 @@
 """One datum: laid out, run, its output taken in, in as many tries as its pipeline grants."""
 
-import contextlib
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from aeolian.engine.batching import Batch, Batches
 from aeolian.engine.catalog import Pipeline
 from aeolian.engine.executors import Command, Executor
 from aeolian.engine.inputs import Datum
 from aeolian.engine.processes import Exit, Processes, kill_noted
-from aeolian.engine.scratch import Layout, collect, lay_out, refuse_changed_inputs
+from aeolian.engine.scratch import Layout, collect, lay_out, refuse_changed_inputs, remove
 from aeolian.engine.secrets import NO_SECRETS, Secrets, link_mounts
 from aeolian.engine.store import Store
 from aeolian.engine.trees import Entry
@@ -21,7 +20,7 @@ from aeolian.errors import InputError
 
 @dataclass(frozen=True)
 class Task:
-    """What all datums of a job share. `deadline` is of the monotonic clock."""
+    """What all datums of a job share. `deadline` is of the monotonic clock; `batches` for `datum_batching`."""
 
     pipeline: Pipeline
     job: str
@@ -30,6 +29,7 @@ class Task:
     threads: int
     deadline: float | None
     secrets: Secrets = NO_SECRETS
+    batches: Batches | None = None
 
 
 @dataclass
@@ -45,6 +45,16 @@ class Result:
     seconds: dict[str, float] = field(default_factory=lambda: {"download": 0.0, "process": 0.0, "upload": 0.0})
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A folder for one try of one datum."""
+
+    folder: Path
+
+    def clear(self) -> None:
+        remove(self.folder)
+
+
 def run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result], None]) -> Result:
     """Runs a datum and hands the result to `record` while its outputs are on their way in, to be kept with it.
 
@@ -53,17 +63,17 @@ def run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result],
     result = Result("failed", started=time.time())
     log_path = store.log(task.job, task.pipeline.name, datum.id)
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    folder = store.scratch / f"{task.pipeline.name}-{datum.id[:24]}"
+    place = task.batches.mine() if task.batches else _Place(store.scratch / f"{task.pipeline.name}-{datum.id[:24]}")
     with log_path.open("wb", buffering=0) as log:
         while result.state == "failed" and result.tries < task.pipeline.spec.datum_tries:
             if result.tries:
                 log.write(f"--- try {result.tries + 1} of {task.pipeline.spec.datum_tries}: {result.reason}\n".encode())
             result.tries += 1
-            remove(folder)
+            place.clear()
             try:
-                _try(store, task, datum, folder, log, result, record)
+                _try(store, task, datum, place, log, result, record)
             finally:
-                remove(folder)
+                place.clear()
             if result.reason and result.exit_code is None:
                 break
         if result.reason:
@@ -80,30 +90,31 @@ def _try(
     store: Store,
     task: Task,
     datum: Datum,
-    folder: Path,
+    place: Batch | _Place,
     log: BinaryIO,
     result: Result,
     record: Callable[[Result], None],
 ) -> None:
     transform = task.pipeline.spec.transform
     clock = time.monotonic()
-    layout = lay_out(store, datum, folder)
-    mounts = link_mounts(task.secrets, folder / "secrets")
+    batch = place if isinstance(place, Batch) else None
+    layout = lay_out(store, datum, place.folder, lives_on=batch is not None)
+    mounts = link_mounts(task.secrets, layout.folder / "secrets")
     clock = _note(result, "download", clock)
     command = _command(task, datum, layout, mounts, transform.cmd, transform.stdin)
-    end = _run(task, command, layout, log)
+    end = _run(task, datum, command, layout, log, batch)
     _note(result, "process", clock)
     result.exit_code, result.reason = end.code, end.reason
     if task.processes.stopped:
         result.state = "stopped"
         return
-    if end.code in transform.accept_return_code and not end.reason.startswith("it ran"):
+    if end.code in transform.accept_return_code and end.acceptable:
         result.reason = ""
     if not result.reason:
         _keep(store, layout, result, record)
     if result.reason and transform.err_cmd and end.started:
         handler = _command(task, datum, layout, mounts, transform.err_cmd, transform.err_stdin)
-        if _run(task, handler, layout, log).code == 0:
+        if _run(task, datum, handler, layout, log).code == 0:
             result.state = "recovered"
 
 
@@ -122,13 +133,16 @@ def _keep(store: Store, layout: Layout, result: Result, record: Callable[[Result
         result.state, result.reason, result.outputs = "failed", str(error), []
 
 
-def _run(task: Task, command: Command, layout: Layout, log: BinaryIO) -> Exit:
+def _run(task: Task, datum: Datum, command: Command, layout: Layout, log: BinaryIO, batch: Batch | None = None) -> Exit:
     limit = task.pipeline.spec.datum_timeout_s
     if task.deadline is not None:
         left = max(task.deadline - time.monotonic(), 0.0)
         limit = left if limit is None else min(limit, left)
     try:
-        return task.processes.run(task.executor.launch(command), log, layout.folder, limit)
+        launch = task.executor.launch(command)
+        if batch is None:
+            return task.processes.run(launch, log, layout.folder, limit)
+        return batch.run(launch, {name: launch.environment[name] for name in _datum_environment(datum)}, log, limit)
     finally:
         task.executor.clean_up(command)
 
@@ -144,7 +158,7 @@ def _command(
     transform = task.pipeline.spec.transform
     return Command(
         argv=argv,
-        environment=_environment(task, datum),
+        environment=_environment(task) | _datum_environment(datum),
         stdin=stdin,
         working_dir=transform.working_dir,
         pfs=layout.pfs,
@@ -158,17 +172,20 @@ def _command(
     )
 
 
-def _environment(task: Task, datum: Datum) -> dict[str, str]:
-    """What the cluster's worker sets, under its names."""
-    environment = dict(task.pipeline.spec.transform.env)
-    environment |= {
-        "PACH_DATUM_ID": datum.id,
+def _environment(task: Task) -> dict[str, str]:
+    """What the cluster's worker sets for all datums of a job, under its names."""
+    return dict(task.pipeline.spec.transform.env) | {
         "PACH_JOB_ID": task.job,
         "PACH_OUTPUT_COMMIT_ID": task.job,
         "PPS_PIPELINE_NAME": task.pipeline.name,
         "PPS_PROJECT_NAME": "default",
         "PPS_SPEC_COMMIT": task.pipeline.spec_commit,
     }
+
+
+def _datum_environment(datum: Datum) -> dict[str, str]:
+    """What it sets for one datum."""
+    environment = {"PACH_DATUM_ID": datum.id}
     for part in datum.inputs:
         name = part.input.name
         environment[name] = f"/pfs/{name}{part.path}"
@@ -184,22 +201,6 @@ def _note(result: Result, phase: str, since: float) -> float:
     now = time.monotonic()
     result.seconds[phase] += now - since
     return now
-
-
-def remove(folder: Path) -> None:
-    """Removes a scratch folder, whatever permissions a program gave its parts."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder, onerror=_unlock)
-
-
-def _unlock(function: Callable[[str], object], path: str, error: object) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        Path(path).parent.chmod(0o700)
-        if Path(path).is_dir() and not Path(path).is_symlink():
-            Path(path).chmod(0o700)
-            shutil.rmtree(path)
-        else:
-            function(path)
 
 
 def clear_scratch(store: Store) -> None:

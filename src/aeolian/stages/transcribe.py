@@ -1,6 +1,7 @@
 """WAV to MIDI: the notes in each recording, one model for all of them, in constant memory."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from aeolian.errors import InputError
 from aeolian.names import assign_stems
+from aeolian.stages.batching import each_datum
 from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
@@ -43,13 +45,19 @@ class Config:
 
 
 def run(config: Config) -> None:
-    """Transcribes every recording below `config.input`. Raises `AeolianError` if there is none that could be."""
+    """Transcribes every recording below `config.input`. Raises `AeolianError` if there is none that could be.
+
+    In a batch of a pipeline, datum after datum with one model: see `stages.batching`.
+    """
+    transcriber = functools.cache(lambda: _transcriber(config))
+    each_datum(lambda: _transcribe_all(config, transcriber))
+
+
+def _transcribe_all(config: Config, transcriber: "Callable[[], Transcriber]") -> None:
     output = output_folder(config.output)
     found = sources(config.input, output)
     stems = assign_stems(found, alone=in_worker(), plain_extension="wav")
     report = StageReport("transcribe")
-    if found:
-        transcriber = _transcriber(config)
     with progress("transcribing") as tell:
         for number, (name, path) in enumerate(found.items()):
 
@@ -57,7 +65,7 @@ def run(config: Config) -> None:
                 tell(before * PERCENT + PERCENT * done // max(1, total), len(found) * PERCENT, name)
 
             target = output / f"{stems[name]}.mid"
-            record(report, name, target.name, functools.partial(_transcribe, path, target, transcriber, advance))
+            record(report, name, target.name, functools.partial(_transcribe, path, target, transcriber(), advance))
         tell(len(found) * PERCENT, len(found) * PERCENT)
     report.close(output)
 
