@@ -79,6 +79,7 @@ COMMANDS: dict[str, Any] = {
     "watch": (f"{_FILES}watch", "Put a folder's changes into a repo, as they come."),
     "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
     "logs": (f"{_JOBS}logs", "Show what programs wrote."),
+    "draw": ("aeolian.cli.drawing:draw", "Draw what feeds what, as a picture or on the terminal."),
     "lineage": (f"{_FILES}lineage", "Trace a file back to the files it was made from."),
     "gc": (f"{_UPKEEP}gc", "Remove what no commit needs any more."),
     "fsck": (f"{_UPKEEP}fsck", "Check everything that is stored against its hash."),

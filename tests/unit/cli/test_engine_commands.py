@@ -194,6 +194,19 @@ def test_lineage_gc_fsck_doctor(filled):
     assert "store at" in filled("doctor")
 
 
+def test_draw(filled, tmp_path):
+    assert filled("draw").splitlines() == [
+        "songs      repo     2 files",
+        "└─ upper   success  2 files",
+        "   └─ all  success  1 file",
+    ]
+    filled("draw", "-o", "dag.svg")
+    assert (tmp_path / "dag.svg").read_text().startswith("<svg ")
+    assert not list(tmp_path.glob(".partial*"))
+    filled("draw", "-o", "dag.png", code=2)
+    assert "Name it .svg." in filled.stderr
+
+
 def test_get_a_folder(filled, tmp_path):
     filled("get", "file", "upper@master", "-r", "-o", "out")
     assert (tmp_path / "out" / "a.txt").read_text() == "ONE\n"
