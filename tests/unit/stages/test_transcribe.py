@@ -139,3 +139,43 @@ def test_nothing_usable_is_a_failure_of_the_stage(wavs, tmp_path):
         run(Config(wavs, tmp_path / "out"))
     with pytest.raises(UsageError, match="does not exist"):
         run(Config(wavs / "nowhere", tmp_path / "out"))
+
+
+def test_in_a_batch_one_model_does_every_datum(wavs, tmp_path, monkeypatch, capsys):
+    """The worker puts another song under the same path before each answer; each has its own report."""
+    from aeolian.engine.batch_server import BatchServer
+    from aeolian.next_datum import PORT_VARIABLE
+
+    soundfile.write(tmp_path / "melody.wav", melody(), RATE)
+    songs, told, loaded = iter(["one", "two", "silent"]), [], []
+
+    def asked(asking):
+        told.append((asking.error, sorted(path.name for path in (tmp_path / "out").glob("*"))))
+        for path in wavs.iterdir():
+            path.unlink()
+        if (song := next(songs, None)) is None:
+            asking.answer(None)
+            return
+        if song == "silent":
+            soundfile.write(wavs / "silent.wav", np.zeros(RATE), RATE)
+        else:
+            (wavs / f"{song}.wav").write_bytes((tmp_path / "melody.wav").read_bytes())
+        asking.answer([f"PACH_DATUM_ID={song}"])
+
+    original = basic_pitch.BasicPitch.__init__
+    monkeypatch.setattr(
+        basic_pitch.BasicPitch, "__init__", lambda self, *given: loaded.append(1) or original(self, *given)
+    )
+    monkeypatch.setenv("PACH_DATUM_ID", "none yet")  # so that it is put back afterwards
+    server = BatchServer(asked)
+    monkeypatch.setenv(PORT_VARIABLE, str(server.port))
+    run(Config(wavs, tmp_path / "out"))
+    server.close()
+    assert told == [("", []), ("", ["one.mid"]), ("", ["one.mid", "two.mid"]), ("", ["one.mid", "two.mid"])]
+    assert loaded == [1]
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(r["inputs"][0]["input"], r["inputs"][0]["status"]) for r in reports] == [
+        ("one.wav", "ok"),
+        ("two.wav", "ok"),
+        ("silent.wav", "failed"),
+    ]
