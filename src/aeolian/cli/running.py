@@ -1,5 +1,6 @@
 """Running what is outstanding in the foreground, and telling what failed so that it can be acted on."""
 
+import re
 import signal
 import sys
 import threading
@@ -17,8 +18,8 @@ from aeolian.engine.store import Store
 from aeolian.errors import EXIT_FAILURE
 
 _MOST_DATUMS_TOLD = 5
-_MOST_EMPTY_TOLD = 20
 _LOG_LINES = 6
+_COUNT = re.compile(r"[\w ]+ \d+/\d+")  # `converting 3/100 a song`: how far a program is, not what became of an input
 
 
 def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, go_on: bool = False) -> Outcome:
@@ -92,13 +93,10 @@ class Progress:
 
 
 def _tell_empty(datums: Sequence[DatumFinished]) -> None:
-    """Inputs from which nothing came, though their program ended well, with what it said of them."""
-    for datum in datums[:_MOST_EMPTY_TOLD]:
-        click.echo(f"{datum.pipeline}: nothing came of {datum.label}", err=True)
-        for line in last_lines(datum.log, _LOG_LINES):
-            click.echo(f"    | {line}", err=True)
-    if len(datums) > _MOST_EMPTY_TOLD:
-        click.echo(f"and of {len(datums) - _MOST_EMPTY_TOLD} more; see `aeolian logs`", err=True)
+    """Inputs from which nothing came, though their program ended well, with the last that it said of them."""
+    for datum in datums:
+        said = [line for line in last_lines(datum.log, _LOG_LINES) if not _COUNT.match(line)]
+        click.echo(f"{datum.pipeline}: nothing came of {datum.label}{': ' + said[-1] if said else ''}", err=True)
 
 
 def _tell(store: Store, job: Job) -> None:
