@@ -119,14 +119,21 @@ def one_more(work, count):
         row(f"one file added to {count}", f"{one_s * 1e3:.0f} ms", "≤ 500 ms")
 
 
-def history(work, what, path_of, commits=1000):
-    """Commit 1000 beside commit 10, one file each: what a longer history costs, and a fuller repo."""
-    with Store(work / f"history-{what}") as store:
-        repos.create_repo(store, "in")
-        costs = [timed(lambda n=n: put_bytes(store, path_of(n), b"%d" % n))[0] for n in range(commits)]
-        early, late = statistics.median(costs[5:105]), statistics.median(costs[-100:])
+def history(work, what, path_of, commits=1000, rounds=100):
+    """Commit 1000 beside commit 10, one file each, in turn: what a longer history costs, and a fuller repo."""
+    with Store(work / f"short-{what}") as short, Store(work / f"long-{what}") as long:
+        costs = {short: [], long: []}
+        for store, before in ((short, 10), (long, commits - rounds)):
+            repos.create_repo(store, "in")
+            for number in range(before):
+                put_bytes(store, path_of(number), b"%d" % number)
+        for number in range(rounds):
+            for store, before in ((short, 10), (long, commits - rounds)):
+                path = path_of(before + number)
+                costs[store].append(timed(lambda s=store, p=path, n=number: put_bytes(s, p, b"%d" % n))[0])
+        early, late = statistics.median(costs[short]), statistics.median(costs[long])
         row(f"commit {commits}, {what}", f"{late * 1e3:.2f} ms", "±20 %", f"{late / early:.2f} × commit 10")
-        assert len(list_commits(store, "in")) == commits
+        assert len(list_commits(long, "in")) == commits
 
 
 def main(count=10_000, datums=1_000):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aeolian.engine.addresses import Address
 from aeolian.engine.clashes import clash
+from aeolian.engine.database import Row
 from aeolian.engine.repos import branch_id, repo_id, suggest
 from aeolian.engine.store import Store
 from aeolian.engine.trees import EMPTY, Entry
@@ -65,7 +66,7 @@ def commit_files(
         refuse_output(store, repo)
         row = branch_id(store, repo, branch, create=True)
         assert row is not None
-        open_one = store.db.one("SELECT seq, tree FROM revision WHERE branch_id = ? AND state = 'open'", row)
+        open_one = open_revision(store, row)
         base = open_one["tree"] if open_one else head_tree(store, row)
         tree = store.trees.edit(EMPTY if clear else base, changes)
         both = clash(store.trees, tree, [path for path, entry in changes.items() if entry])
@@ -87,7 +88,7 @@ def start_commit(store: Store, repo: str, branch: str, description: str = "") ->
         refuse_output(store, repo)
         row = branch_id(store, repo, branch, create=True)
         assert row is not None
-        if store.db.one("SELECT 1 FROM revision WHERE branch_id = ? AND state = 'open'", row):
+        if open_revision(store, row):
             raise UsageError(
                 f"{repo}@{branch} has an open commit.", remedy=f"Finish it: aeolian finish commit {repo}@{branch}"
             )
@@ -100,7 +101,7 @@ def finish_commit(store: Store, repo: str, branch: str, description: str = "") -
     """Closes the open commit of a branch, and plans the jobs that follow. Raises `UsageError` if none is open."""
     with store.db.transaction():
         row = branch_id(store, repo, branch)
-        found = store.db.one("SELECT seq, description FROM revision WHERE branch_id = ? AND state = 'open'", row)
+        found = open_revision(store, row) if row is not None else None
         if row is None or found is None:
             raise UsageError(
                 f"{repo}@{branch} has no open commit.", remedy=f"Start one: aeolian start commit {repo}@{branch}"
@@ -114,6 +115,17 @@ def finish_commit(store: Store, repo: str, branch: str, description: str = "") -
         )
         trigger(store, found["seq"], [(repo, branch)])
         return _commit(store, row, found["seq"])
+
+
+def open_revision(store: Store, branch: int) -> Row | None:
+    """Place in history (`seq`), tree and description of a branch's open commit, None if it has none.
+
+    The index is named, because SQLite would rather walk the whole history of the branch.
+    """
+    return store.db.one(
+        "SELECT seq, tree, description FROM revision INDEXED BY revision_open WHERE branch_id = ? AND state = 'open'",
+        branch,
+    )
 
 
 def head_tree(store: Store, branch: int) -> str:

@@ -13,11 +13,17 @@ from typing import Any
 
 from aeolian.errors import AeolianError, StorageError
 
-VERSION = 3
+VERSION = 4
 # What turns a layout into the next one.
 _MIGRATIONS = {
-    1: "ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'",
-    2: "ALTER TABLE pipeline_version ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]'",
+    1: ("ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'",),
+    2: ("ALTER TABLE pipeline_version ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]'",),
+    3: (
+        "CREATE TABLE new_node (hash TEXT NOT NULL PRIMARY KEY, data TEXT NOT NULL) STRICT",
+        "INSERT INTO new_node SELECT hash, data FROM node",
+        "DROP TABLE node",
+        "ALTER TABLE new_node RENAME TO node",
+    ),
 }
 BUSY_TIMEOUT_MS = 120_000
 
@@ -55,7 +61,8 @@ class Database:
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
                 return
             while found in _MIGRATIONS and found < VERSION:
-                self._connection.execute(_MIGRATIONS[found])
+                for statement in _MIGRATIONS[found]:
+                    self._connection.execute(statement)
                 found += 1
                 self._connection.execute(f"PRAGMA user_version = {found}")
             if found != VERSION:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from aeolian import names
 from aeolian.engine.addresses import Address
-from aeolian.engine.commits import Commit, commit_files, head_tree, refuse_output, resolve
+from aeolian.engine.commits import Commit, commit_files, head_tree, open_revision, refuse_output, resolve
 from aeolian.engine.repos import branch_id, repo_id
 from aeolian.engine.store import Store
 from aeolian.engine.trees import Entry
@@ -136,9 +136,7 @@ def delete_path(store: Store, address: Address) -> tuple[Commit, int]:
     """
     with store.db.transaction():
         branch = branch_id(store, address.repo, address.reference)
-        open_one = (
-            store.db.one("SELECT tree FROM revision WHERE branch_id = ? AND state = 'open'", branch) if branch else None
-        )
+        open_one = open_revision(store, branch) if branch else None
         tree = open_one["tree"] if open_one else head_tree(store, branch) if branch else ""
         found = list(entries_at(store, tree, address.path)) if tree else []
         if not found:

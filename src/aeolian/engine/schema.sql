@@ -104,11 +104,11 @@ CREATE TABLE datum (
 CREATE INDEX datum_processed ON datum (pipeline_id, hash) WHERE state = 'success';
 CREATE INDEX datum_of_job ON datum (job_id);
 
--- Trees of files: see trees.py.
+-- Trees of files: see trees.py. With row ids, so that a node is written behind the last and not amid all others.
 CREATE TABLE node (
-    hash TEXT PRIMARY KEY,
+    hash TEXT NOT NULL PRIMARY KEY,
     data TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Contents too small to be worth a file of their own: see objects.py.
 CREATE TABLE small_object (

@@ -18,6 +18,7 @@ from aeolian.errors import StorageError
 
 _CUT_MASK = 0x1F
 _RECENT_LEAVES = 1024
+_RECENT_ROOTS = 64
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
@@ -56,13 +57,13 @@ class Trees:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._recent: dict[str, list[Entry]] = {}
+        self._recent_roots: dict[str, list[_Leaf]] = {}
 
     def entries(self, tree: str, prefix: str = "/") -> Iterator[Entry]:
         """Every file of `tree` whose path starts with `prefix`, sorted by path."""
-        for leaf in self._leaves(tree):
-            if leaf.last < prefix:
-                continue
-            for entry in self._read(leaf):
+        leaves = self._leaves(tree)
+        for place in range(bisect_left(leaves, prefix, key=_last), len(leaves)):
+            for entry in self._read(leaves[place]):
                 if entry.path.startswith(prefix):
                     yield entry
                 elif entry.path > prefix:
@@ -71,7 +72,7 @@ class Trees:
     def get(self, tree: str, path: str) -> Entry | None:
         """The file at exactly `path`, or None."""
         leaves = self._leaves(tree)
-        place = bisect_left([leaf.last for leaf in leaves], path)
+        place = bisect_left(leaves, path, key=_last)
         if place == len(leaves):
             return None
         return next((entry for entry in self._read(leaves[place]) if entry.path == path), None)
@@ -92,10 +93,9 @@ class Trees:
     def edit(self, tree: str, changes: Mapping[str, Entry | None]) -> str:
         """`tree` with the files of `changes` put in place; None takes a file out."""
         leaves = self._leaves(tree)
-        lasts = [leaf.last for leaf in leaves]
         touched: dict[int, dict[str, Entry | None]] = defaultdict(dict)
         for path, entry in changes.items():
-            touched[min(bisect_left(lasts, path), max(len(leaves) - 1, 0))][path] = entry
+            touched[min(bisect_left(leaves, path, key=_last), max(len(leaves) - 1, 0))][path] = entry
 
         written: list[_Leaf] = []
         nodes: dict[str, str] = {}
@@ -117,6 +117,7 @@ class Trees:
 
         root = "\n".join(f"{leaf.hash} {leaf.files} {leaf.size} {leaf.last}" for leaf in written)
         name = _add(root, nodes)
+        self._remember_root(name, written)
         self._database.many("INSERT OR IGNORE INTO node VALUES (?, ?)", nodes.items())
         return name
 
@@ -136,11 +137,22 @@ class Trees:
         return [tree, *(leaf.hash for leaf in self._leaves(tree))]
 
     def _leaves(self, tree: str) -> list[_Leaf]:
-        leaves = []
-        for line in self._node(tree).split("\n") if tree not in ("", EMPTY) else ():
-            hash_, files, size, last = line.split(" ", 3)
-            leaves.append(_Leaf(last, hash_, int(files), int(size)))
+        """The leaves that a root lists, not to be changed."""
+        if tree in ("", EMPTY):
+            return []
+        leaves = self._recent_roots.get(tree)
+        if leaves is None:
+            leaves = []
+            for line in self._node(tree).split("\n"):
+                hash_, files, size, last = line.split(" ", 3)
+                leaves.append(_Leaf(last, hash_, int(files), int(size)))
+            self._remember_root(tree, leaves)
         return leaves
+
+    def _remember_root(self, tree: str, leaves: list[_Leaf]) -> None:
+        if len(self._recent_roots) >= _RECENT_ROOTS:
+            self._recent_roots.clear()
+        self._recent_roots[tree] = leaves
 
     def _read(self, leaf: _Leaf) -> list[Entry]:
         """The entries of a leaf, not to be changed. A name is a hash, so what was read once stays true."""
@@ -170,6 +182,10 @@ class Trees:
         if row is None:
             raise StorageError(f"The store lacks tree node {name}.", remedy="`aeolian fsck` tells what is damaged.")
         return str(row["data"])
+
+
+def _last(leaf: _Leaf) -> str:
+    return leaf.last
 
 
 def _cut(entries: list[Entry]) -> tuple[list[list[Entry]], list[Entry]]:
