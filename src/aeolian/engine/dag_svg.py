@@ -1,16 +1,16 @@
 """The graph of a store as an SVG picture: boxes in rows, curves between them. The same graph gives the same bytes."""
 
-import itertools
 from collections import defaultdict
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from aeolian.engine.dag import Edge, Graph, Node
 from aeolian.engine.dag_text import files_text
 
 _BOX_HEIGHT, _ROW_HEIGHT, _GAP, _MARGIN = 54, 116, 36, 28
 _LETTER_WIDTH, _PADDING, _LEAST_WIDTH, _PASSING_WIDTH = 8.2, 44, 150, 24
-_SWEEPS = 12
+_SWEEPS = 24
 _COLOURS = {
     "success": "#2e9e6b",
     "failure": "#d1495b",
@@ -80,7 +80,9 @@ def _lay_out(graph: Graph) -> _Layout:
             start += widths[spot] + _GAP
     for sweep in range(_SWEEPS):
         for row in spots if sweep % 2 == 0 else reversed(spots):
-            wanted = [_mean([x[other] for other in near[spot]], x[spot]) for spot in row]
+            wanted = [
+                _mean([x[other] for other in near[spot] for _ in range(_pull(spot, other))], x[spot]) for spot in row
+            ]
             for spot, place in zip(row, _apart(wanted, [widths[spot] for spot in row]), strict=True):
                 x[spot] = place
     left = min((x[spot] - widths[spot] / 2 for spot in x), default=0.0)
@@ -95,10 +97,15 @@ def _neighbours(graph: Graph) -> dict[_Spot, list[_Spot]]:
     near: dict[_Spot, list[_Spot]] = defaultdict(list)
     for edge in graph.edges:
         path = _path(edge, row_of[edge.source], row_of[edge.target])
-        for upper, lower in itertools.pairwise(path):
+        for upper, lower in pairwise(path):
             near[upper].append(lower)
             near[lower].append(upper)
     return near
+
+
+def _pull(spot: _Spot, other: _Spot) -> int:
+    """How strongly two neighbours want to be in line: most where one edge passes two rows, so that it runs straight."""
+    return 8 if isinstance(spot[1], Edge) and isinstance(other[1], Edge) else 1
 
 
 def _path(edge: Edge, top: int, bottom: int) -> list[_Spot]:
@@ -106,13 +113,22 @@ def _path(edge: Edge, top: int, bottom: int) -> list[_Spot]:
 
 
 def _apart(wanted: list[float], widths: list[float]) -> list[float]:
-    """Middles in the given order that do not overlap, on the average where they are wanted."""
-    placed: list[float] = []
-    for number, place in enumerate(wanted):
-        least = placed[-1] + (widths[number - 1] + widths[number]) / 2 + _GAP if placed else place
-        placed.append(max(place, least))
-    shift = _mean([want - place for want, place in zip(wanted, placed, strict=True)], 0.0)
-    return [place + shift for place in placed]
+    """Middles in the given order that do not overlap, as near to where they are wanted as that allows.
+
+    Least squares under an order: the pool-adjacent-violators algorithm (Ayer and others 1955), each gap taken out.
+    """
+    offsets = [0.0]
+    for left, right in pairwise(widths):
+        offsets.append(offsets[-1] + (left + right) / 2 + _GAP)
+    blocks: list[tuple[float, int]] = []
+    for want, offset in zip(wanted, offsets, strict=True):
+        total, count = want - offset, 1
+        while blocks and blocks[-1][0] / blocks[-1][1] > total / count:
+            before, many = blocks.pop()
+            total, count = total + before, count + many
+        blocks.append((total, count))
+    level = [total / count for total, count in blocks for _ in range(count)]
+    return [place + offset for place, offset in zip(level, offsets, strict=True)]
 
 
 def _mean(values: list[float], otherwise: float) -> float:
@@ -151,7 +167,7 @@ def _edge(layout: _Layout, edge: Edge, top: int, bottom: int) -> str:
     x = [layout.x[spot] for spot in path]
     y = _top(top) + _BOX_HEIGHT
     drawn = f"M{x[0]:.1f} {y:.1f}"
-    for row, (start, end) in enumerate(itertools.pairwise(x), top + 1):
+    for row, (start, end) in enumerate(pairwise(x), top + 1):
         upper, lower = _top(row - 1) + _BOX_HEIGHT, _top(row)
         middle = (upper + lower) / 2
         drawn += f" C{start:.1f} {middle:.1f} {end:.1f} {middle:.1f} {end:.1f} {lower:.1f}"

@@ -279,13 +279,14 @@ def test_help_is_instant_and_loads_nothing_heavy():
         "{'rich', 'yaml', 'numpy', 'sqlite3', 'tensorflow', 'tqdm'} or m.startswith('aeolian.engine')), "
         "file=sys.stderr)"
     )
-    best = 9.0
-    for _ in range(3):
-        clock = time.perf_counter()
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        best = min(best, time.perf_counter() - clock)
-    assert result.stderr.strip() == "[]"
-    assert best < 0.3
+    best = {code: 9.0, "import click": 9.0}
+    for _ in range(4):
+        for program in best:
+            clock = time.perf_counter()
+            result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+            best[program] = min(best[program], time.perf_counter() - clock)
+            assert program != code or result.stderr.strip() == "[]"
+    assert best[code] < 1.6 * best["import click"], "a busy machine slows both"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)

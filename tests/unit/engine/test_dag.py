@@ -119,6 +119,14 @@ def test_an_empty_store_is_an_empty_picture(bench):
     assert ElementTree.fromstring(dag_svg.svg(empty)).get("width") == "56"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [([0, 300], [0, 300]), ([0, 0], [-68, 68]), ([0, 0, 500], [-68, 68, 500]), ([100, 0, 500], [-18, 118, 500])],
+)
+def test_boxes_move_apart_as_little_as_they_must(wanted, expected):
+    assert dag_svg._apart(wanted, [100.0] * len(wanted)) == expected
+
+
 def test_text_is_escaped():
     edge = Edge("a", "b", "/<&>*", quiet=False)
     layout = dag_svg._Layout({(0, "a"): 50.0, (1, "b"): 50.0}, {}, 100.0, 100.0)
