@@ -44,7 +44,7 @@ for root in ("/app", "/src"):
         print(path.relative_to(root), hashlib.sha256(path.read_bytes()).hexdigest())
 """
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("images")]
 
 
 def docker(*words: str) -> "subprocess.CompletedProcess[str]":

@@ -113,7 +113,7 @@ def docker_executor() -> DockerExecutor:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1].rstrip(".")
         raise AeolianError(
-            f"No Docker engine answers: {reason}.", remedy="Start Docker, or leave --executor docker out."
+            f"No Docker engine answers ({reason}).", remedy="Start Docker, or leave --executor docker out."
         )
     return DockerExecutor(client)
 

@@ -167,7 +167,7 @@ def test_no_docker_and_no_engine_are_told_apart(tmp_path, monkeypatch):
         docker_executor()
     script, _ = client(tmp_path / "bin", "echo Is the docker daemon running? >&2; exit 1")
     monkeypatch.setenv("PATH", str(script.parent))
-    with pytest.raises(AeolianError, match=r"No Docker engine answers: Is the docker daemon running.*Start Docker"):
+    with pytest.raises(AeolianError, match=r"No Docker engine answers .Is the docker daemon running.*Start Docker"):
         docker_executor()
 
 
