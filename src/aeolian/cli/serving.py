@@ -46,7 +46,8 @@ def serve_store(
             for pipeline, moment in ticks.make_due():
                 warn(f"{pipeline}: tick of {moment}")
             if outstanding(store):
-                run_outstanding(store, go_on=True)
+                # Where another process is at it, waiting says so less often than looking again.
+                run_outstanding(store, go_on=True, wait=True)
             sleep(interval_s)
     except KeyboardInterrupt:
         warn("stopped" + ("; `aeolian wait` does what is outstanding" if outstanding(store) else ""))

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from aeolian.cli.serving import serve_store
-from aeolian.engine import files, pipelines, repos
+from aeolian.engine import files, lock, pipelines, repos
 from aeolian.engine.spec import read_specs
 from aeolian.engine.store import Store
 
@@ -57,6 +58,25 @@ def test_it_works_ticks_tells_failures_and_goes_on(store, capfd):
     assert "nightly: tick of 2030-01-02T00:00:00Z" in said
     assert said.index("pipeline nightly failed") < said.index("copy: success, 1 processed")
     assert said.splitlines()[-1] == "stopped"
+
+
+def test_it_waits_for_another_process_and_then_does_what_is_left(store, capfd):
+    files.put_files(store, "songs", "master", [files.Item(BytesIO(b"1"), "/a")])
+    looked = threading.Event()
+
+    def stop(seconds):
+        raise KeyboardInterrupt
+
+    serving = threading.Thread(target=lambda: serve_store(store, 0, looked.set, sleep=stop))
+    with lock.held(store.lock):
+        serving.start()
+        assert looked.wait(30)
+        serving.join(0.2)
+        assert serving.is_alive()
+    serving.join(30)
+    said = capfd.readouterr().err
+    assert "copy: success, 1 processed" in said
+    assert "at work on this store" not in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
