@@ -2,12 +2,12 @@
 
 import threading
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
 
 from aeolian.cli.common import duration_text
-from aeolian.cli.running import Progress
 from aeolian.engine.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener
 from aeolian.engine.jobs import last_lines
 
@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LINES = 5.0
 _TAIL_BYTES = 4096
 
 
-class LineProgress(Progress):
+class LineProgress(AbstractContextManager[Listener]):
     """Plain lines on stderr; every few seconds the count, or the last line that a long datum wrote."""
 
     def __init__(self, seconds: float = SECONDS_BETWEEN_LINES) -> None:

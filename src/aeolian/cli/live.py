@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from aeolian.cli.common import duration_text
-from aeolian.cli.running import Progress
 from aeolian.engine.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener, SetStarted
 from aeolian.engine.jobs import last_lines
 
@@ -38,7 +38,7 @@ class _Row:
         return self.skipped + self.processed + self.failed + self.recovered
 
 
-class LiveProgress(Progress):
+class LiveProgress(AbstractContextManager[Listener]):
     """A table that changes in place on stderr."""
 
     def __init__(self) -> None:

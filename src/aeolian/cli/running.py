@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import click
 
@@ -72,7 +73,7 @@ def stop_on_termination() -> None:
             signal.signal(number, interrupt)
 
 
-def _progress() -> "Progress":
+def _progress() -> AbstractContextManager[Listener]:
     if sys.stderr.isatty():
         from aeolian.cli.live import LiveProgress
 
@@ -80,16 +81,6 @@ def _progress() -> "Progress":
     from aeolian.cli.lines import LineProgress
 
     return LineProgress()
-
-
-class Progress:
-    """Draws events while its block runs."""
-
-    def __enter__(self) -> Listener:
-        raise NotImplementedError
-
-    def __exit__(self, *error: object) -> None:
-        raise NotImplementedError
 
 
 def _tell_empty(datums: Sequence[DatumFinished]) -> None:
