@@ -3,13 +3,16 @@
     .venv/bin/python benchmarks/transcription.py --stock BP/bin/python --maps ../shared/data/audio/maps-enstdkam.tar
 
 `--stock` is the Python of an environment with basic-pitch and its friends (`scripts/make_transcription_goldens.py`
-tells how to make one). `--maps` is a tar of recordings (.flac) with ground truth (.tsv: onset, offset, note, velocity).
+tells how to make one).
+`--maps` is a tar of recordings (.flac) with ground truth (.tsv: onset, offset, note, velocity). Without either, the
+sample clips are heard. The limit is the network alone, on windows that are ready.
 Each program hears all files, warm, in a process of its own; the rounds alternate, the best of each counts.
 Scores are mir_eval's: onsets within 50 ms, pitch within 50 cents, offsets within max(50 ms, 20 %), means over pieces.
 """
 
 import argparse
 import json
+import math
 import resource
 import statistics
 import subprocess
@@ -17,6 +20,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -27,11 +31,13 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, help="tar of recordings with ground truth")
     parser.add_argument("--pieces", type=int, default=4, help="how many pieces of --maps, shortest first")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--worker", choices=("ours", "stock"), help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=("ours", "network", "stock"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         work(options.worker, options.files)
         return
+    if not options.files and not options.maps:
+        options.files = sorted((Path(__file__).resolve().parents[1] / "samples" / "audio").glob("*.mp3"))
     with tempfile.TemporaryDirectory() as folder:
         truths = unpack(options.maps, options.pieces, Path(folder)) if options.maps else {}
         compare([*options.files, *truths], truths, options)
@@ -54,7 +60,9 @@ def compare(files, truths, options):
 
     seconds = sum(soundfile.info(file).duration for file in files)
     print(f"{len(files)} recordings, {seconds / 60:.1f} minutes")
-    pythons = {"ours": sys.executable} | ({"stock": str(options.stock)} if options.stock else {})
+    pythons = {"ours": sys.executable, "network": sys.executable} | (
+        {"stock": str(options.stock)} if options.stock else {}
+    )
     runs = {name: [] for name in pythons}
     for _ in range(options.rounds):
         for name, python in pythons.items():
@@ -63,13 +71,16 @@ def compare(files, truths, options):
             runs[name].append(json.loads(done.stdout.splitlines()[-1]))
     for name, rounds in runs.items():
         best = min(rounds, key=lambda r: r["seconds"])
-        print(f"{name:6} {seconds / best['seconds']:6.1f} x real time, {best['megabytes']} MB", end="")
-        if truths:
+        print(f"{name:8} {seconds / best['seconds']:6.1f} x real time, {best['megabytes']} MB", end="")
+        if truths and name != "network":
             scores = [score(best["notes"][str(f)], truth(t)) for f, t in truths.items()]
             onset, offset = (100 * statistics.mean(column) for column in zip(*scores, strict=True))
             print(f", onset F1 {onset:.1f}, onset+offset F1 {offset:.1f} over {len(truths)} pieces", end="")
         print()
+    fastest = {name: min(r["seconds"] for r in rounds) for name, rounds in runs.items()}
+    print(f"ours at {fastest['network'] / fastest['ours']:.0%} of the speed of the network alone")
     if "stock" in runs:
+        print(f"ours at {fastest['stock'] / fastest['ours']:.2f} x the speed of the stock")
         ours, stock = runs["ours"][0]["notes"], runs["stock"][0]["notes"]
         agreement = [score(ours[file], stock[file], onset_s=0.001)[0] for file in ours]
         print(f"ours against stock: note F1 at 1 ms {min(agreement):.4f} at worst, over {len(agreement)} recordings")
@@ -98,7 +109,7 @@ def truth(path):
 
 
 def work(name, files):
-    hear = {"ours": hear_ours, "stock": hear_stock}[name]()
+    hear = {"ours": hear_ours, "network": hear_network, "stock": hear_stock}[name]()
     hear(files[0])
     begin = time.perf_counter()
     notes = {str(file): hear(file) for file in files}
@@ -116,6 +127,26 @@ def hear_ours():
     def hear(file):
         with WavReader(file) as recording:
             return model.transcribe(recording).rows()
+
+    return hear
+
+
+def hear_network():
+    """The network's answers to as many windows as a recording has, the reading and the decoding left out."""
+    import numpy as np
+    import soundfile
+
+    from aeolian.transcription import basic_pitch
+
+    session = basic_pitch.BasicPitch()._session
+    window = np.zeros((2, basic_pitch.WINDOW_SAMPLES, 1), np.float32)
+    feed = {session.get_inputs()[0].name: window}
+
+    def hear(file):
+        windows = math.ceil(soundfile.info(file).duration * basic_pitch.SAMPLE_RATE_HZ / basic_pitch.STRIDE_SAMPLES)
+        with ThreadPoolExecutor(basic_pitch.available_threads()) as pool:
+            list(pool.map(lambda _: session.run(None, feed)[0].shape, range(math.ceil(windows / len(window)))))
+        return []
 
     return hear
 
