@@ -6,9 +6,9 @@
         split:  bytes_list   b"train", b"validation" or b"test"
     }
 
-With TensorFlow, `tf.io.parse_single_example(record, {"tokens": tf.io.VarLenFeature(tf.int64), …})` reads it; here the
-few lines of protobuf's wire format that it takes are written out, so that nothing heavy is needed. Sources: TensorFlow,
-`tensorflow/core/example/example.proto` and `feature.proto`; Protocol Buffers, "Encoding".
+With TensorFlow, `tf.io.parse_single_example(record, {"tokens": tf.io.VarLenFeature(tf.int64), …})` reads it; here
+`formats.protobuf` does, so that nothing heavy is needed. Sources: TensorFlow,
+`tensorflow/core/example/example.proto` and `feature.proto`.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from aeolian.errors import InputError
+from aeolian.formats.protobuf import field, fields, one
 from aeolian.formats.tfrecord import read_records, write_records
 from aeolian.music.codec import Tokens
 from aeolian.music.vocabulary import NUM_EVENTS
 
 SPLITS = ("train", "validation", "test")
-_LENGTH_DELIMITED = 2
 _BYTES_LIST, _INT64_LIST = 1, 3
-_Fields = dict[int, list[bytes]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,24 +51,24 @@ def serialise(song: SongExample) -> bytes:
     """The song as a serialised `tf.train.Example`: the same bytes as TensorFlow's with sorted keys."""
     tokens = _varints(song.tokens)
     features = {
-        "name": _field(_BYTES_LIST, _field(1, song.name.encode())),
-        "split": _field(_BYTES_LIST, _field(1, song.split.encode())),
-        "tokens": _field(_INT64_LIST, _field(1, tokens)),
+        "name": field(_BYTES_LIST, field(1, song.name.encode())),
+        "split": field(_BYTES_LIST, field(1, song.split.encode())),
+        "tokens": field(_INT64_LIST, field(1, tokens)),
     }
-    entries = (_field(1, _field(1, key.encode()) + _field(2, value)) for key, value in sorted(features.items()))
-    return _field(1, b"".join(entries))
+    entries = (field(1, field(1, key.encode()) + field(2, value)) for key, value in sorted(features.items()))
+    return field(1, b"".join(entries))
 
 
 def parse(record: bytes) -> SongExample:
     """The song in a serialised `tf.train.Example`. Raises InputError if it is none."""
     try:
         features: dict[str, bytes] = {}
-        for entry in _fields(_one(_fields(record), 1)).get(1, []):
-            pair = _fields(entry)
-            features[_one(pair, 1).decode()] = _one(pair, 2)
-        tokens = _int64s(_fields(_one(_fields(features["tokens"]), _INT64_LIST)).get(1, []))
-        name = _one(_fields(_one(_fields(features["name"]), _BYTES_LIST)), 1).decode()
-        split = _one(_fields(_one(_fields(features["split"]), _BYTES_LIST)), 1).decode()
+        for entry in fields(one(fields(record), 1)).get(1, []):
+            pair = fields(entry)
+            features[one(pair, 1).decode()] = one(pair, 2)
+        tokens = _int64s(fields(one(fields(features["tokens"]), _INT64_LIST)).get(1, []))
+        name = one(fields(one(fields(features["name"]), _BYTES_LIST)), 1).decode()
+        split = one(fields(one(fields(features["split"]), _BYTES_LIST)), 1).decode()
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(f"a record that is no song: its tokens, name or split cannot be read ({error}).") from error
     if split not in SPLITS:
@@ -83,58 +82,6 @@ def _varints(tokens: Tokens) -> bytes:
     """Tokens, all below 2¹⁴, as varints one after another."""
     pairs = np.stack([tokens & 0x7F | np.where(tokens > 0x7F, 0x80, 0), tokens >> 7], axis=1).astype(np.uint8)
     return bytes(pairs[np.stack([np.ones_like(tokens, dtype=bool), tokens > 0x7F], axis=1)])
-
-
-def _varint(value: int) -> bytes:
-    if value < 0x80:
-        return bytes((value,))
-    encoded = bytearray()
-    while value >= 0x80:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
-def _field(number: int, payload: bytes) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(len(payload)) + payload
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number of more than 64 bits")
-
-
-def _fields(message: bytes) -> _Fields:
-    """The length-delimited fields of a message, by number; a lone varint (an unpacked number) as its bytes."""
-    fields: _Fields = {}
-    position = 0
-    while position < len(message):
-        key, position = _read_varint(message, position)
-        if key & 7 == _LENGTH_DELIMITED:
-            length, position = _read_varint(message, position)
-            end = position + length
-            if end > len(message):
-                raise ValueError("a field that ends after its message")
-        elif key & 7 == 0:
-            _, end = _read_varint(message, position)
-        else:
-            raise ValueError(f"wire type {key & 7}")
-        fields.setdefault(key >> 3, []).append(message[position:end])
-        position = end
-    return fields
-
-
-def _one(fields: _Fields, number: int) -> bytes:
-    return fields[number][-1]
 
 
 def _int64s(chunks: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
