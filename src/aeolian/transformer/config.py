@@ -14,6 +14,7 @@ FORMAT = "aeolian-music-transformer/1"
 ARCHITECTURES = ("aeolian", "ancestor")
 NORMS = ("pre", "post")
 POSITIONS = ("none", "sinusoid")
+ACTIVATIONS = ("relu", "squared_relu", "swiglu")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class ModelConfig:
     `positions`: what is added to the token embedding; relative attention is always there. Without absolute
     positions a window means the same wherever in a song it was cut. `tied_output`: the output layer's matrix is
     the token embedding's. `max_seq`: the context in tokens, also the reach of the relative attention.
+    `activation`: between the two feed-forward layers; `squared_relu` after So et al. 2021 ("Primer"), `swiglu` after
+    Shazeer 2020 ("GLU Variants Improve Transformer"), where the first layer is twice as wide: gates, then values.
     """
 
     d_model: int = 256
@@ -37,6 +40,7 @@ class ModelConfig:
     norm_epsilon: float = 1e-6
     positions: str = "none"
     tied_output: bool = True
+    activation: str = "relu"
 
     def __post_init__(self) -> None:
         for name in ("d_model", "num_layers", "num_heads", "d_ff", "max_seq", "vocabulary_size"):
@@ -56,7 +60,7 @@ class ModelConfig:
             raise UsageError(f"dropout is {self.dropout!r}; it must be at least 0 and below 1.")
         if not 0.0 < self.norm_epsilon < 1.0:
             raise UsageError(f"norm_epsilon is {self.norm_epsilon!r}; it must be above 0 and below 1.")
-        for name, legal in (("norm", NORMS), ("positions", POSITIONS)):
+        for name, legal in (("norm", NORMS), ("positions", POSITIONS), ("activation", ACTIVATIONS)):
             if getattr(self, name) not in legal:
                 raise UsageError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(legal)}.")
 
@@ -64,6 +68,11 @@ class ModelConfig:
     def head_dim(self) -> int:
         """Width of one attention head."""
         return self.d_model // self.num_heads
+
+    @property
+    def inner_width(self) -> int:
+        """Outputs of the first feed-forward layer."""
+        return self.d_ff * (2 if self.activation == "swiglu" else 1)
 
     @property
     def architecture(self) -> str:

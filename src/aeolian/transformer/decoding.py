@@ -100,8 +100,7 @@ class Decoder:
             if self.pre_norm:
                 inner *= self._inverse_root(x, d)
             inner += layer.inner_bias
-            np.maximum(inner, 0.0, out=inner)
-            x += np.matmul(inner, layer.outer, out=self._added)
+            x += np.matmul(_activated(inner, self.config.activation), layer.outer, out=self._added)
             x += layer.outer_bias
             if not self.pre_norm:
                 _normalise(x, layer.norms[2], layer.norms[3], self.config.norm_epsilon)
@@ -117,7 +116,7 @@ class Decoder:
     def _make_buffers(self) -> None:
         c, b = self.config, self.batch
         self._x, self._added = np.empty((b, c.d_model), np.float32), np.empty((b, c.d_model), np.float32)
-        self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.d_ff), np.float32)
+        self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.inner_width), np.float32)
         self._mixed = np.empty((b, c.num_heads, 1, c.head_dim), np.float32)
         self._result = np.empty((b, c.vocabulary_size), np.float32)
         self._split = self._qkv.reshape(b, 3, c.num_heads, c.head_dim)
@@ -178,7 +177,8 @@ class Decoder:
             inner = x @ layer.inner
             if self.pre_norm:
                 inner *= _inverse_roots(x, epsilon)
-            x += np.maximum(inner + layer.inner_bias, 0.0) @ layer.outer + layer.outer_bias
+            inner += layer.inner_bias
+            x += _activated(inner, self.config.activation) @ layer.outer + layer.outer_bias
             if not self.pre_norm:
                 _normalise(x, layer.norms[2], layer.norms[3], epsilon)
         return x
@@ -231,6 +231,21 @@ def _normalise(x: Floats, gamma: Floats, beta: Floats, epsilon: float) -> None:
     x *= _inverse_roots(x, epsilon)
     x *= gamma
     x += beta
+
+
+def _activated(inner: Floats, kind: str) -> Floats:
+    """`inner` [..., inner_width] through the activation, in place; [..., d_ff]."""
+    if kind == "swiglu":
+        gates, values = np.split(inner, 2, axis=-1)
+        values *= gates
+        np.exp(np.negative(gates, out=gates), out=gates)
+        gates += 1.0
+        values /= gates
+        return values
+    np.maximum(inner, 0.0, out=inner)
+    if kind == "squared_relu":
+        np.square(inner, out=inner)
+    return inner
 
 
 def _folded(weights: Weights, block: str, config: ModelConfig) -> _Layer:

@@ -95,15 +95,17 @@ class Block(keras.layers.Layer):  # type: ignore[misc]
         pre_norm: bool,
         epsilon: float,
         query_block: int,
+        activation: str = "relu",
         **options: Any,
     ) -> None:
         super().__init__(**options)
         policy = {"dtype": self.dtype_policy}
+        self.activation = activation
         self.pre_norm, self.width, self.inner_width = pre_norm, d_model, d_ff
         self.attention_norm = keras.layers.LayerNormalization(epsilon=epsilon, name="attention_norm", **policy)
         self.attention = RelativeAttention(d_model, num_heads, max_seq, query_block, name="attention", **policy)
         self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=epsilon, name="feed_forward_norm", **policy)
-        self.inner = keras.layers.Dense(d_ff, activation="relu", name="inner", **policy)
+        self.inner = keras.layers.Dense(d_ff * (2 if activation == "swiglu" else 1), name="inner", **policy)
         self.outer = keras.layers.Dense(d_model, name="outer", **policy)
         self.dropouts = [keras.layers.Dropout(dropout, **policy) for _ in range(2)]
 
@@ -119,8 +121,15 @@ class Block(keras.layers.Layer):  # type: ignore[misc]
         """[batch, length, d_model] to the same."""
         x = self._residual(inputs, self.attention, self.attention_norm, self.dropouts[0], training)
         return self._residual(
-            x, lambda h: self.outer(self.inner(h)), self.feed_forward_norm, self.dropouts[1], training
+            x, lambda h: self.outer(self._activate(self.inner(h))), self.feed_forward_norm, self.dropouts[1], training
         )
+
+    def _activate(self, inner: Any) -> Any:
+        if self.activation == "swiglu":
+            gates, values = ops.split(inner, 2, axis=-1)
+            return ops.silu(gates) * values
+        positive = ops.relu(inner)
+        return positive * positive if self.activation == "squared_relu" else positive
 
     def _residual(self, x: Any, sublayer: Any, norm: Any, dropout: Any, training: bool) -> Any:
         if self.pre_norm:

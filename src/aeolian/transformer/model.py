@@ -42,6 +42,7 @@ class MusicTransformer(keras.Model):  # type: ignore[misc]
                 pre_norm=config.norm == "pre",
                 epsilon=config.norm_epsilon,
                 query_block=query_block,
+                activation=config.activation,
                 name=f"block_{n}",
                 **policy,
             )

@@ -1,56 +1,35 @@
-"""Training: epochs over windows, validation after each, the best weights kept, stopped when it helps no more.
+"""Training: epochs over windows, validation after each, the best weights kept, stopped when it helps no more."""
 
-Optimizer and schedule after Vaswani et al. 2017: Adam with β 0.9 and 0.98, ε 1e-9; the learning rate rises linearly,
-then falls with the square root of the step. With 4000 steps of warm-up this is Noam's schedule to the digit.
-"""
-
+import contextlib
 import dataclasses
 import hashlib
 import json
 import logging
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aeolian.errors import AeolianError
-from aeolian.transformer.augmentation import Augmentation
 from aeolian.transformer.backend import keras
 from aeolian.transformer.checkpoint import State, read_state, remove_state, write_state
 from aeolian.transformer.config import ModelConfig
-from aeolian.transformer.dataset import Split, Windows, content_hash, count_targets, whole_songs
+from aeolian.transformer.dataset import Batch, Split, Windows, content_hash, count_targets, whole_songs
 from aeolian.transformer.model import MusicTransformer
+from aeolian.transformer.optimization import TrainingConfig, optimizer, schedule
+from aeolian.transformer.prefetching import prefetched
 from aeolian.transformer.steps import compiled_steps
 from aeolian.transformer.weights import Weights
 
-NOAM_WARMUP_STEPS = 4000
 SECONDS_BETWEEN_SAVES = 15.0
 Report = Callable[[int, int, str], None]
 Row = dict[str, Any]
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How to train. `peak_learning_rate` None: Noam's for this width. `warmup_steps` None: a tenth, at most 4000.
-
-    `patience`: epochs without a better validation NLL after which training stops; 0 for never. `steps_per_epoch`
-    None: as many as it takes to see every window once. `precision`: `float32`, `mixed_bfloat16` or `mixed_float16`.
-    """
-
-    epochs: int = 500
-    batch_size: int = 2
-    peak_learning_rate: float | None = None
-    warmup_steps: int | None = None
-    steps_per_epoch: int | None = None
-    patience: int = 20
-    seed: int = 0
-    clip_norm: float = 1.0
-    precision: str = "float32"
-    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass(frozen=True)
@@ -60,16 +39,6 @@ class Result:
     weights: Weights
     history: list[Row]
     metrics: dict[str, Any]
-
-
-def learning_rate(step: int, peak: float, warmup_steps: int) -> float:
-    """Of step 1, 2, …: linear up to `peak` at `warmup_steps`, then peak·sqrt(warmup_steps/step)."""
-    return float(peak * min(step / warmup_steps, (warmup_steps / step) ** 0.5))
-
-
-def noam_peak(d_model: int) -> float:
-    """The highest rate of Noam's schedule with 4000 steps of warm-up: 9.9e-4 for d_model 256."""
-    return float(d_model**-0.5 * NOAM_WARMUP_STEPS**-0.5)
 
 
 class Training:
@@ -95,87 +64,120 @@ class Training:
             augmentation=config.augmentation,
         )
         self.steps_per_epoch = config.steps_per_epoch or self.windows.batches_per_epoch
-        total_steps = self.steps_per_epoch * config.epochs
-        self.warmup_steps = config.warmup_steps or max(1, min(NOAM_WARMUP_STEPS, total_steps // 10))
-        self.peak = config.peak_learning_rate or noam_peak(model_config.d_model)
+        self.schedule = schedule(config, model_config.d_model, self.steps_per_epoch * config.epochs)
         self.fingerprint = fingerprint(split, model_config, config, start_from)
 
         keras.utils.set_random_seed(config.seed)
         self.model = MusicTransformer(model_config, dtype=config.precision)
         if start_from is not None:
             self.model.put_in(start_from)
-        self.optimizer = _optimizer(config)
-        self.train_step, self.measure_step = compiled_steps(self.model, self.optimizer)
+        self.optimizer = optimizer(config)
+        self.train_step, self.measure_step = compiled_steps(self.model, self.optimizer, config.label_smoothing)
 
         self.history: list[Row] = []
         self.best: Weights = {}
-        self.epoch, self.step_in_epoch, self.sum_nll, self.sum_tokens = 0, 0, 0.0, 0
+        self.epoch, self.step, self.step_in_epoch, self.sum_nll, self.sum_tokens = 0, 0, 0, 0.0, 0
+        self.rate = 0.0
+        self.elapsed_s, self.clock_s = 0.0, time.monotonic()
+        self.pending: deque[tuple[int, Any, int]] = deque()
         self.trained_tokens, self.trained_s = 0, 0.0
         self.saved_at_s = time.monotonic()
 
     def run(self, report: Report) -> Result:
         """Trains to the end. `report(done, total, note)` counts steps. Raises AeolianError if the loss diverges."""
         self._resume()
-        while self.epoch < self.config.epochs and not self._out_of_patience():
+        self.clock_s = time.monotonic()
+        while self.epoch < self.config.epochs and not self._out_of_patience() and self._share() < 1:
             self._epoch(report)
         return Result(self.best, self.history, self._metrics())
 
     def _epoch(self, report: Report) -> None:
-        total_steps = self.steps_per_epoch * self.config.epochs
-        while self.step_in_epoch < self.steps_per_epoch:
-            self._step()
-            done = self.epoch * self.steps_per_epoch + self.step_in_epoch
-            report(done, total_steps, f"epoch {self.epoch + 1}/{self.config.epochs}, {self._scores()}")
-            self._save()
+        first = self.step
+        batches = prefetched(self._batch, range(first, first + self.steps_per_epoch - self.step_in_epoch))
+        started_s, counted = time.monotonic(), self.sum_tokens
+        with contextlib.closing(batches):
+            for batch in batches:
+                self._step(batch)
+                if self.step == first + 1:  # compiled
+                    self._settle()
+                    started_s, counted = time.monotonic(), self.sum_tokens
+                report(*self._progress())
+                self._save()
+                if self._share() >= 1:
+                    break
+        self._settle()
+        self.trained_s, self.trained_tokens = (
+            self.trained_s + time.monotonic() - started_s,
+            self.trained_tokens + self.sum_tokens - counted,
+        )
+        self._finish_epoch()
+
+    def _finish_epoch(self) -> None:
+        """Validates, and keeps the weights if they are the best so far."""
+        raw = None
+        if self.config.ema:
+            raw = self.model.read_out()
+            self.optimizer.finalize_variable_values(self.model.trainable_variables)
         row = {
             "epoch": self.epoch + 1,
-            "step": (self.epoch + 1) * self.steps_per_epoch,
-            "learning_rate": self._rate((self.epoch + 1) * self.steps_per_epoch),
+            "step": self.step,
+            "learning_rate": self.rate,
             "train_nll": self.sum_nll / self.sum_tokens,
             "validation_nll": self.nll(self.split.validation) if self.split.validation else None,
         }
         if not self.best or _score(row) < min(map(_score, self.history)):
             self.best = self.model.read_out()
+        if raw is not None:
+            self.model.put_in(raw)
         self.history.append(row)
         self.epoch, self.step_in_epoch, self.sum_nll, self.sum_tokens = self.epoch + 1, 0, 0.0, 0
         self._save()
 
-    def _step(self) -> None:
-        number = self.epoch * self.steps_per_epoch + self.step_in_epoch
-        pass_over, which = divmod(number, self.windows.batches_per_epoch)
-        batch = self.windows.batch(pass_over, which)
-        self.optimizer.learning_rate.assign(self._rate(number + 1))
-        started_s, first = time.monotonic(), not self.trained_tokens and not self.trained_s
-        total = self.train_step(batch)
-        if not np.isfinite(total):
-            raise AeolianError(
-                f"The loss is not finite at step {number + 1}.",
-                remedy="Train with a lower --l_r or more --warmup_steps.",
-            )
-        tokens = count_targets(batch)
-        if first:  # compiling
-            self.trained_s = 1e-9
-        else:
-            self.trained_s += time.monotonic() - started_s
-            self.trained_tokens += tokens
-        self.sum_nll, self.sum_tokens, self.step_in_epoch = (
-            self.sum_nll + total,
-            self.sum_tokens + tokens,
-            self.step_in_epoch + 1,
-        )
+    def _batch(self, number: int) -> Batch:
+        return self.windows.batch(*divmod(number, self.windows.batches_per_epoch))
+
+    def _step(self, batch: Batch) -> None:
+        self.rate = self.schedule.rate(self.step + 1, self._share())
+        self.optimizer.learning_rate.assign(self.rate)
+        self.step, self.step_in_epoch = self.step + 1, self.step_in_epoch + 1
+        self.pending.append((self.step, self.train_step(batch), count_targets(batch)))
+        self._settle(1)  # an accelerator works on the newest while the one before is looked at
+
+    def _settle(self, left: int = 0) -> None:
+        """Adds up the figures of all steps but the newest `left`."""
+        while len(self.pending) > left:
+            step, total, tokens = self.pending.popleft()
+            nll = float(total)
+            if not math.isfinite(nll):
+                raise AeolianError(
+                    f"The loss is not finite at step {step}.",
+                    remedy="Train with a lower --l_r or more --warmup_steps.",
+                )
+            self.sum_nll, self.sum_tokens = self.sum_nll + nll, self.sum_tokens + tokens
 
     def nll(self, songs: Any) -> float:
         """Mean NLL in nats a token over whole songs, cut into windows of max_seq, without dropout or augmentation."""
-        nll, tokens = 0.0, 0
-        for batch in whole_songs(songs, max_seq=self.model_config.max_seq, batch_size=self.config.batch_size):
-            nll, tokens = nll + self.measure_step(batch), tokens + count_targets(batch)
-        return nll / tokens
+        batches = whole_songs(songs, max_seq=self.model_config.max_seq, batch_size=self.config.batch_size)
+        totals = [(self.measure_step(batch), count_targets(batch)) for batch in batches]
+        return sum(float(nll) for nll, _ in totals) / sum(tokens for _, tokens in totals)
 
-    def _rate(self, step: int) -> float:
-        return learning_rate(step, self.peak, self.warmup_steps)
+    def _seconds(self) -> float:
+        """Trained so far, in this process and those before it."""
+        return self.elapsed_s + time.monotonic() - self.clock_s
+
+    def _share(self) -> float:
+        """How much of the training is behind, 0 to 1: by steps, or by the clock where that is ahead."""
+        by_steps = self.step / (self.steps_per_epoch * self.config.epochs)
+        return by_steps if self.config.minutes is None else max(by_steps, self._seconds() / 60 / self.config.minutes)
+
+    def _progress(self) -> tuple[int, int, str]:
+        words = f"epoch {self.epoch + 1}/{self.config.epochs}, {self._scores()}"
+        if self.config.minutes is not None and self._share() * self.steps_per_epoch * self.config.epochs > self.step:
+            return round(min(1.0, self._share()) * 1000), 1000, words
+        return self.step, self.steps_per_epoch * self.config.epochs, words
 
     def _scores(self) -> str:
-        words = [f"NLL {self.sum_nll / self.sum_tokens:.3f}"]
+        words = [f"NLL {self.sum_nll / self.sum_tokens:.3f}"] if self.sum_tokens else []
         if self.history and self.history[-1]["validation_nll"] is not None:
             words.append(f"validation {self.history[-1]['validation_nll']:.3f}")
         return ", ".join(words)
@@ -193,7 +195,7 @@ class Training:
         return {
             "best_epoch": best["epoch"],
             "epochs": len(self.history),
-            "steps": len(self.history) * self.steps_per_epoch,
+            "steps": self.step,
             "train_nll": best["train_nll"],
             "validation_nll": best["validation_nll"],
             "test_nll": test_nll,
@@ -208,11 +210,12 @@ class Training:
         """Writes the state if the last one is old enough; saving takes at most a twentieth of the time."""
         if self.state_folder is None or time.monotonic() - self.saved_at_s < self.seconds_between_saves:
             return
+        self._settle()
         started_s = time.monotonic()
         arrays = {f"model/{name}": value for name, value in self.model.read_out().items()}
         arrays |= {f"best/{name}": value for name, value in self.best.items()}
         arrays |= {f"other/{i:04d}": np.array(v.value) for i, v in enumerate(self._other_variables())}
-        progress = {name: getattr(self, name) for name in _PROGRESS}
+        progress = {name: getattr(self, name) for name in _PROGRESS} | {"elapsed_s": self._seconds()}
         write_state(self.state_folder, State(arrays, progress), self.fingerprint)
         self.saved_at_s = time.monotonic()
         if self.seconds_between_saves:
@@ -231,7 +234,7 @@ class Training:
         self.best = {n.removeprefix("best/"): a for n, a in state.arrays.items() if n.startswith("best/")}
         for i, variable in enumerate(self._other_variables()):
             variable.assign(state.arrays[f"other/{i:04d}"])
-        for name in _PROGRESS:
+        for name in (*_PROGRESS, "elapsed_s"):
             setattr(self, name, state.progress[name])
         log.info("resumed at epoch %d, step %d of it", self.epoch + 1, self.step_in_epoch)
 
@@ -240,12 +243,7 @@ class Training:
         return [*self.optimizer.variables, *self.model.non_trainable_variables]
 
 
-_PROGRESS = ("history", "epoch", "step_in_epoch", "sum_nll", "sum_tokens")
-
-
-def _optimizer(config: TrainingConfig) -> Any:
-    adam = keras.optimizers.Adam(1.0, beta_1=0.9, beta_2=0.98, epsilon=1e-9, global_clipnorm=config.clip_norm)
-    return keras.optimizers.LossScaleOptimizer(adam) if config.precision == "mixed_float16" else adam
+_PROGRESS = ("history", "epoch", "step", "step_in_epoch", "rate", "sum_nll", "sum_tokens")
 
 
 def _score(row: Mapping[str, Any]) -> float:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def random_weights() -> Callable[[ModelConfig], Weights]:
 
 @pytest.fixture(scope="session")
 def small() -> Callable[..., ModelConfig]:
-    def make(architecture: str = "aeolian", max_seq: int = 64, **sizes: int) -> ModelConfig:
+    def make(architecture: str = "aeolian", max_seq: int = 64, **sizes: Any) -> ModelConfig:
         sizes = {"d_model": 32, "num_layers": 2, "num_heads": 4, **sizes}
         return preset(architecture, max_seq=max_seq, **sizes)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from aeolian.transformer.config import ARCHITECTURES, ModelConfig
+from aeolian.transformer.config import ACTIVATIONS, ARCHITECTURES, ModelConfig
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.weights import Weights, expected_shapes
 
@@ -27,9 +27,14 @@ def model(config: ModelConfig, weights: Weights, **options: int) -> "MusicTransf
     return made
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_decoder_and_model_give_the_same_logits(architecture: str, small: Small, random_weights: Make) -> None:
-    config = small(architecture)
+@pytest.mark.parametrize(
+    ("architecture", "activation"),
+    [*((name, "relu") for name in ARCHITECTURES), *(("aeolian", name) for name in ACTIVATIONS[1:])],
+)
+def test_decoder_and_model_give_the_same_logits(
+    architecture: str, activation: str, small: Small, random_weights: Make
+) -> None:
+    config = small(architecture, activation=activation)
     weights = random_weights(config)
     keras_model = model(config, weights, query_block=24)
     logits = np.array(keras_model(TOKENS[:, :64]))

@@ -25,7 +25,8 @@ SETTINGS = {"epochs": 3, "batch_size": 2, "peak_learning_rate": 3e-3, "patience"
 
 
 def prepare(songs: list[SongExample], model: ModelConfig, *, changes: dict | None = None, **options: Any) -> "Training":
-    from aeolian.transformer.training import Training, TrainingConfig
+    from aeolian.transformer.optimization import TrainingConfig
+    from aeolian.transformer.training import Training
 
     return Training(split_songs(songs), model, TrainingConfig(**SETTINGS | (changes or {})), **options)
 
@@ -44,15 +45,23 @@ def uninterrupted(tiny: ModelConfig, songs: list[SongExample]):
     return prepare(songs, tiny).run(silent)
 
 
-def test_the_schedule_is_noam_s() -> None:
-    from aeolian.transformer.training import learning_rate, noam_peak
+def test_one_schedule_is_noam_s() -> None:
+    from aeolian.transformer.optimization import Schedule, noam_peak
 
-    rate, peak = learning_rate, noam_peak(256)
+    noam = Schedule("noam", noam_peak(256), 4000)
     for step in (1, 77, 3999, 4000, 4001, 100_000):
-        noam = 256**-0.5 * min(step**-0.5, step * 4000**-1.5)
-        assert rate(step, peak, 4000) == pytest.approx(noam, rel=1e-12)
-    assert rate(50, 1.0, 100) == 0.5
-    assert rate(400, 1.0, 100) == 0.5
+        expected = 256**-0.5 * min(step**-0.5, step * 4000**-1.5)
+        assert noam.rate(step, 0.5) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_other_rises_and_then_falls_by_half_a_cosine_to_a_twentieth() -> None:
+    from aeolian.transformer.optimization import Schedule
+
+    cosine = Schedule("cosine", 2.0, 100)
+    assert cosine.rate(50, 0.0) == 1.0
+    assert cosine.rate(100, 0.0) == 2.0
+    assert cosine.rate(500, 0.5) == pytest.approx(2.0 * (0.05 + 0.95 / 2))
+    assert cosine.rate(999, 1.0) == cosine.rate(9999, 7.0) == pytest.approx(0.1)
 
 
 def test_a_model_learns_and_says_how_well(uninterrupted, songs: list[SongExample]) -> None:
@@ -99,7 +108,8 @@ import numpy as np
 from aeolian.formats.song_example import read_songs
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.dataset import split_songs
-from aeolian.transformer.training import Training, TrainingConfig
+from aeolian.transformer.optimization import TrainingConfig
+from aeolian.transformer.training import Training
 folder, model, config, steps = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3]), int(sys.argv[4])
 songs = [song for path in sorted(folder.glob("*.tfrecord")) for song in read_songs(path)]
 options = {"state_folder": folder / "state", "seconds_between_saves": 0}
@@ -169,8 +179,8 @@ def test_padding_is_predicted_by_nobody(tiny: ModelConfig, songs: list[SongExamp
     padded[1] = PAD
     alone = batch.copy()
     alone[0] = PAD
-    parts = run.measure_step(padded) + run.measure_step(alone)
-    assert run.measure_step(batch) == pytest.approx(parts, rel=1e-5)
+    parts = float(run.measure_step(padded)) + float(run.measure_step(alone))
+    assert float(run.measure_step(batch)) == pytest.approx(parts, rel=1e-5)
 
 
 JAX = """
@@ -181,7 +191,8 @@ from aeolian.formats.song_example import SongExample
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.dataset import split_songs
 from aeolian.transformer.decoding import Decoder
-from aeolian.transformer.training import Training, TrainingConfig, keras
+from aeolian.transformer.optimization import TrainingConfig
+from aeolian.transformer.training import Training, keras
 assert keras.backend.backend() == "jax"
 tune = [token for pitch in range(60, 72) for token in (pitch, 280, 128 + pitch)] * 3
 splits = ("train", "train", "validation")
