@@ -3,6 +3,7 @@
 import threading
 import time
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -15,17 +16,22 @@ SECONDS_BETWEEN_LINES = 5.0
 _TAIL_BYTES = 4096
 
 
+@dataclass
+class _Job:
+    total: int
+    done: int
+    running: dict[str, tuple[str, Path]] = field(default_factory=dict)
+    said: str = ""
+
+
 class LineProgress(AbstractContextManager[Listener]):
-    """Plain lines on stderr; every few seconds the count, or the last line that a long datum wrote."""
+    """Plain lines on stderr; every few seconds, for each job, the count and the last line that a long datum wrote."""
 
     def __init__(self, seconds: float = SECONDS_BETWEEN_LINES) -> None:
         self._seconds = seconds
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._pipeline = ""
-        self._total = self._done = 0
-        self._running: dict[str, tuple[str, Path]] = {}
-        self._said = ""
+        self._jobs: dict[tuple[str, str], _Job] = {}
 
     def __enter__(self) -> Listener:
         threading.Thread(target=self._tell_now_and_then, daemon=True).start()
@@ -37,18 +43,19 @@ class LineProgress(AbstractContextManager[Listener]):
     def _hear(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, JobStarted):
-                self._pipeline, self._total, self._done = event.pipeline, event.total, event.skipped
+                self._jobs[event.job, event.pipeline] = _Job(event.total, event.skipped)
                 to_do = event.total - event.skipped
                 self._say(f"{event.pipeline}: {event.total} datums, {event.skipped} skipped, {to_do} to do")
             elif isinstance(event, DatumStarted):
-                self._running[event.datum] = (event.label, event.log)
+                self._jobs[event.job, event.pipeline].running[event.datum] = (event.label, event.log)
             elif isinstance(event, DatumFinished):
-                self._running.pop(event.datum, None)
-                self._done += 1
+                job = self._jobs[event.job, event.pipeline]
+                job.running.pop(event.datum, None)
+                job.done += 1
                 if event.state != "success":
                     self._say(f"{event.pipeline}: {event.label}: {event.state}: {event.reason}")
             elif isinstance(event, JobFinished):
-                self._running.clear()
+                self._jobs.pop((event.job, event.pipeline), None)
                 self._say(self._summary(event))
 
     def _summary(self, event: JobFinished) -> str:
@@ -65,12 +72,13 @@ class LineProgress(AbstractContextManager[Listener]):
                 self._tell(time.monotonic() - started_s)
 
     def _tell(self, elapsed_s: float) -> None:
-        for label, log in list(self._running.values())[:1]:
-            last = "".join(last_lines(log, 1, most_bytes=_TAIL_BYTES))
-            text = f"{self._pipeline}: {self._done}/{self._total}, {label}{f': {last}' if last else ''}"
-            if text != self._said:
-                self._said = text
-                self._say(f"{text}  [{duration_text(elapsed_s)}]")
+        for (_, pipeline), job in self._jobs.items():
+            for label, log in list(job.running.values())[:1]:
+                last = "".join(last_lines(log, 1, most_bytes=_TAIL_BYTES))
+                text = f"{pipeline}: {job.done}/{job.total}, {label}{f': {last}' if last else ''}"
+                if text != job.said:
+                    job.said = text
+                    self._say(f"{text}  [{duration_text(elapsed_s)}]")
 
     def _say(self, text: str) -> None:
         click.echo(text, err=True)

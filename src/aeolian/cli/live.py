@@ -43,7 +43,7 @@ class LiveProgress(AbstractContextManager[Listener]):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[tuple[str, str], _Row] = {}  # by commit and pipeline
         self._console = Console(stderr=True)
         self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=8, transient=False)
 
@@ -57,10 +57,11 @@ class LiveProgress(AbstractContextManager[Listener]):
     def _hear(self, event: Event) -> None:
         with self._lock:
             if isinstance(event, SetStarted):
+                self._forget_finished_sets()
                 for name in event.pipelines:
-                    self._rows[name] = _Row()
+                    self._rows[event.commit, name] = _Row()
                 return
-            row = self._rows.setdefault(event.pipeline, _Row())
+            row = self._rows.setdefault((event.job, event.pipeline), _Row())
             if isinstance(event, JobStarted):
                 row.state, row.total, row.skipped, row.started_s = (
                     "running",
@@ -79,10 +80,17 @@ class LiveProgress(AbstractContextManager[Listener]):
                 row.state, row.seconds = event.state, event.seconds
                 row.processed, row.skipped, row.failed = event.processed, event.skipped, event.failed
 
+    def _forget_finished_sets(self) -> None:
+        """What went well under earlier commits makes room; what did not stays in sight."""
+        at_work = {commit for (commit, _), row in self._rows.items() if row.state in ("waiting", "running")}
+        for key, row in list(self._rows.items()):
+            if key[0] not in at_work and row.state == "success":
+                del self._rows[key]
+
     def _draw(self) -> RenderableType:
         with self._lock:
             table = Table.grid(padding=(0, 2))
-            for name, row in self._rows.items():
+            for (_, name), row in self._rows.items():
                 style = _STYLES[row.state]
                 bar = (
                     ProgressBar(total=max(row.total, 1), completed=row.done, width=24)
@@ -90,7 +98,7 @@ class LiveProgress(AbstractContextManager[Listener]):
                     else Text("")
                 )
                 table.add_row(Text(f"{_MARKS[row.state]} {name}", style=style), bar, self._counts(row), self._time(row))
-            running = [(name, *where) for name, row in self._rows.items() for where in list(row.running.values())[:1]]
+            running = [where for row in self._rows.values() for where in list(row.running.values())[:1]]
         return Group(table, *(self._tail(*each) for each in running[:3]))
 
     def _counts(self, row: _Row) -> Text:
@@ -120,7 +128,7 @@ class LiveProgress(AbstractContextManager[Listener]):
         left = (row.total - row.done) / rate
         return Text(f"{duration_text(elapsed)}  {pace}  {duration_text(left)} left", style="dim")
 
-    def _tail(self, pipeline: str, label: str, log: Path) -> Text:
+    def _tail(self, label: str, log: Path) -> Text:
         lines = last_lines(log, 1, most_bytes=_TAIL_BYTES)
         text = Text(f"  {label}: {lines[0] if lines else '…'}", style="dim", overflow="ellipsis", no_wrap=True)
         return text

@@ -1,4 +1,4 @@
-"""What happens while jobs run, for whoever draws it. Events come from several threads, one at a time each."""
+"""What happens while jobs run, for whoever draws it. Events come from several threads, also at once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SetStarted:
-    """Jobs under one commit id are about to run, these pipelines' in this order."""
+    """Jobs under one commit id are about to run, these pipelines' in this order; jobs of other commits may go on."""
 
     commit: str
     pipelines: tuple[str, ...]
@@ -28,6 +28,7 @@ class DatumStarted:
     """A datum's program starts; `log` grows while it runs."""
 
     pipeline: str
+    job: str
     datum: str
     label: str
     log: Path
@@ -38,6 +39,7 @@ class DatumFinished:
     """A datum is done. state: success, failed, recovered; `outputs` is the number of files that it wrote."""
 
     pipeline: str
+    job: str
     datum: str
     label: str
     state: str

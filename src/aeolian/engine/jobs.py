@@ -73,12 +73,9 @@ _DATUM = (
 )
 
 
-def outstanding(store: Store) -> list[Job]:
-    """The jobs still to be done of the oldest commit set that has any, in the order they were planned."""
-    row = store.db.one("SELECT min(seq) AS seq FROM job WHERE state IN ('created', 'running')")
-    if row is None or row["seq"] is None:
-        return []
-    rows = store.db.all(f"{_SELECT} WHERE j.seq = ? AND j.state IN ('created', 'running') ORDER BY j.id", row["seq"])
+def outstanding(store: Store, *, limit: int = -1) -> list[Job]:
+    """The jobs still to be done, those of the oldest commit set first, each set's in the order they were planned."""
+    rows = store.db.all(f"{_SELECT} WHERE j.state IN ('created', 'running') ORDER BY j.seq, j.id LIMIT ?", limit)
     return [Job(**row) for row in rows]
 
 

@@ -16,8 +16,8 @@ from aeolian.next_datum import PORT_VARIABLE
 
 PID_FILE = "pid"
 # What tells a datum's processes from all others; those of a program of many datums have a port of their own.
-_DATUM_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID")
-_BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID")
+_DATUM_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID", "PPS_PIPELINE_NAME")
+_BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID", "PPS_PIPELINE_NAME")
 
 
 @dataclass(frozen=True)

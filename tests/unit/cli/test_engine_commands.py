@@ -322,7 +322,7 @@ def test_a_long_datums_last_line_is_told_without_a_terminal(tmp_path, capfd):
     log.write_text("epoch 1\nepoch 2 \x1b[31mloss\x1b[0m 3.1\n")
     progress = LineProgress()
     progress._hear(JobStarted("train", "id", 1, 0))
-    progress._hear(DatumStarted("train", "d", "songs:/", log))
+    progress._hear(DatumStarted("train", "id", "d", "songs:/", log))
     progress._tell(61.0)
     progress._tell(66.0)
     told = capfd.readouterr().err.splitlines()

@@ -1,0 +1,63 @@
+"""What jobs that run at once share: the machine's cores, handed out in the order they were asked for, and its GPU."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_DEVICES = Path("/dev")
+_GPU_DEVICES = ("nvidia[0-9]*", "kfd")
+
+
+class Stopped(Exception):
+    """The run is ended: what waits for its turn will not have it. Never seen by a user."""
+
+
+class Resources:
+    """`cores` of them, and one GPU, whether or not the machine has it: what asks for one has it to itself."""
+
+    def __init__(self, cores: int) -> None:
+        self._free = self._cores = cores
+        self._line: deque[object] = deque()
+        self._changed = threading.Condition()
+        self._gpu = threading.Lock()
+        self._ended = False
+
+    @contextmanager
+    def held(self, cores: int, *, gpu: bool = False) -> Iterator[None]:
+        """Waits for its turn, and has that many cores, and the GPU, for the time of the block.
+
+        First come, first served: a program that wants many cores is not passed by for ever by those that want one.
+        Raises `Stopped` after `stop`.
+        """
+        if gpu:
+            with self._gpu, self.held(cores):
+                yield
+            return
+        cores, me = min(cores, self._cores), object()
+        with self._changed:
+            self._line.append(me)
+            self._changed.wait_for(lambda: self._ended or (self._line[0] is me and self._free >= cores))
+            self._line.remove(me)
+            self._changed.notify_all()
+            if self._ended:
+                raise Stopped
+            self._free -= cores
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += cores
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Nobody has a turn any more."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a GPU that programs compute on: NVIDIA's or AMD's driver has made its device."""
+    return any(next(_DEVICES.glob(pattern), None) for pattern in _GPU_DEVICES)
