@@ -14,6 +14,7 @@ from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
 from aeolian.stages.report import Entry, StageReport, in_worker
+from aeolian.stages.shipped_models import find_model
 
 if TYPE_CHECKING:
     from aeolian.music.codec import Tokens
@@ -30,7 +31,7 @@ EXTENSIONS = frozenset({".mid", ".midi"})
 class Config:
     """Continues seeds: a MIDI file to a MIDI file, or a folder of seeds to a folder of songs."""
 
-    load_path: Path = option(help="A model folder, as train.py writes it.")
+    load_path: Path = option(help="A model folder, of train.py or the ancestor's; or the name of a shipped model.")
     inputs: Path = option(help="The seed, a MIDI file, or a folder of seeds.")
     save_path: Path = option(help="The MIDI file to write, or the folder, if the seeds come from a folder.")
     length: int = option(2048, help="Events to add to each seed.", minimum=1)
@@ -47,16 +48,16 @@ class Config:
 
 def run(config: Config) -> None:
     """Plays every seed on. Raises UsageError for a model or arguments that cannot be used."""
-    from aeolian.transformer.config import read_config
-    from aeolian.transformer.weights import read_weights
+    from aeolian.transformer.loading import load_config, load_model
 
-    model = read_config(config.load_path)
+    folder = find_model(config.load_path)
+    model = load_config(folder)
     if config.max_seq is not None and config.max_seq > model.max_seq:
         raise UsageError(
             f"--max_seq {config.max_seq} is more than the model's context of {model.max_seq} tokens.",
             remedy="Choose at most that; a piece may be longer than the context.",
         )
-    weights = read_weights(config.load_path, model)
+    model, weights = load_model(folder)
     if config.inputs.is_dir():
         _run_folder(config, model, weights)
     else:

@@ -18,7 +18,9 @@ from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
 from aeolian.stages.report import StageReport, in_worker
-from aeolian.transformer.config import ACTIVATIONS, ARCHITECTURES, CONFIG_NAME, FORMAT, ModelConfig, preset, read_config
+from aeolian.stages.shipped_models import find_model
+from aeolian.transformer.config import ACTIVATIONS, ARCHITECTURES, CONFIG_NAME, FORMAT, ModelConfig, preset
+from aeolian.transformer.loading import load_config
 
 if TYPE_CHECKING:
     from aeolian.transformer.optimization import Schedule, TrainingConfig
@@ -100,6 +102,8 @@ class Config:
 
 def run(config: Config) -> None:
     """Trains, or goes on with a run that was killed, and writes the model folder."""
+    if config.load_path is not None:
+        config = dataclasses.replace(config, load_path=find_model(config.load_path))
     model_config = _model_config(config)
     report = StageReport("train")
     songs = _songs(config.input_path, report)
@@ -162,7 +166,7 @@ def _model_config(config: Config) -> ModelConfig:
             dropout=_chosen(config, "dropout", architecture),
             activation=config.activation or "relu",
         )
-    loaded = read_config(config.load_path)
+    loaded = load_config(config.load_path)
     for name in (*sizes, "architecture", "activation"):
         wanted, there = getattr(config, name), getattr(loaded, name)
         if wanted is not None and wanted != there:
@@ -175,7 +179,8 @@ def _model_config(config: Config) -> ModelConfig:
             remedy="Choose at most that.",
         )
     dropout = loaded.dropout if config.dropout is None else config.dropout
-    return dataclasses.replace(loaded, max_seq=config.max_seq or loaded.max_seq, dropout=dropout)
+    # Whatever the loaded model knew, training shows it START.
+    return dataclasses.replace(loaded, max_seq=config.max_seq or loaded.max_seq, dropout=dropout, start_token=True)
 
 
 def _chosen(config: Config, name: str, architecture: str) -> Any:
@@ -212,9 +217,9 @@ def _training_config(config: Config, model: ModelConfig) -> "TrainingConfig":
 
 def _loaded_weights(folder: Path, config: ModelConfig) -> "Weights":
     """The weights of the model in `folder`, cut to the context of `config` if that is shorter."""
-    from aeolian.transformer.weights import read_weights
+    from aeolian.transformer.loading import load_model
 
-    weights = read_weights(folder, read_config(folder))
+    _, weights = load_model(folder)
     return {n: w[-config.max_seq :] if n.endswith(".relative") else w for n, w in weights.items()}
 
 

@@ -69,6 +69,7 @@ def config_of(document: dict[str, Any], where: str) -> ModelConfig:
             num_heads=width // HEAD_WIDTH,
             max_seq=document["max_seq"],
             dropout=DROPOUT,
+            start_token=False,
         )
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None

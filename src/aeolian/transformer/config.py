@@ -27,6 +27,7 @@ class ModelConfig:
     the token embedding's. `max_seq`: the context in tokens, also the reach of the relative attention.
     `activation`: between the two feed-forward layers; `squared_relu` after So et al. 2021 ("Primer"), `swiglu` after
     Shazeer 2020 ("GLU Variants Improve Transformer"), where the first layer is twice as wide: gates, then values.
+    `start_token`: whether it knows the token START before a song; the ancestor's code never showed it one.
     """
 
     d_model: int = 256
@@ -41,6 +42,7 @@ class ModelConfig:
     positions: str = "none"
     tied_output: bool = True
     activation: str = "relu"
+    start_token: bool = True
 
     def __post_init__(self) -> None:
         for name in ("d_model", "num_layers", "num_heads", "d_ff", "max_seq", "vocabulary_size"):

@@ -70,5 +70,6 @@ def _read(prime: Tokens) -> Grammar:
 
 
 def _beginning(decoder: Decoder, prime: Tokens) -> Tokens:
-    """START and the prime, for each sequence: [batch, n + 1]."""
-    return np.tile(np.concatenate([[START], prime]), (decoder.batch, 1))
+    """START, unless the model does not know it and there is a prime, and the prime, for each sequence: [batch, n]."""
+    start = [START] if decoder.config.start_token or not len(prime) else []
+    return np.tile(np.concatenate([start, prime]).astype(np.int64), (decoder.batch, 1))

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from aeolian.errors import UsageError
+from aeolian.music.vocabulary import START
 from aeolian.transformer import ancestor
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.loading import load_config, load_model
+from aeolian.transformer.playing import play_on
+from aeolian.transformer.sampling import Sampling
 from aeolian.transformer.weights import check
 
 CONFIG = ancestor_checkpoint.CONFIG
@@ -42,6 +45,7 @@ def test_the_shape_is_read_from_its_config(folder: Path) -> None:
         norm="post",
         positions="sinusoid",
         tied_output=False,
+        start_token=False,
     )
     assert load_config(folder).architecture == "ancestor"
 
@@ -152,3 +156,15 @@ def test_a_folder_of_neither_kind_is_told(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UsageError, match="describes no model of ours"):
         load_model(tmp_path)
+
+
+def test_it_plays_on_from_the_seed_alone_since_it_knows_no_start_token(folder: Path) -> None:
+    config, weights = load_model(folder)
+    prime = np.load(GOLDEN)["tokens_7"]
+    decoder = Decoder(config, weights)
+    rng = np.random.default_rng(0)
+    play_on(decoder, prime, 1, Sampling(), rng, lambda done, total, note: None)
+    assert decoder._tokens[0, : decoder.length].tolist() == prime.tolist()
+    unprimed = Decoder(config, weights)
+    play_on(unprimed, prime[:0], 1, Sampling(), rng, lambda done, total, note: None)
+    assert unprimed._tokens[0, : unprimed.length].tolist() == [START]
