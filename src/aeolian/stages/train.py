@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import AeolianError, InputError, UsageError
 from aeolian.formats.song_example import SongExample, read_songs
-from aeolian.music import vocabulary
 from aeolian.stages.folders import input_files, output_folder, whole_file
+from aeolian.stages.model_folder import as_json, write_model
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
 from aeolian.stages.report import StageReport, in_worker
 from aeolian.stages.shipped_models import find_model
-from aeolian.transformer.config import ACTIVATIONS, ARCHITECTURES, CONFIG_NAME, FORMAT, ModelConfig, preset
+from aeolian.transformer.config import ACTIVATIONS, ARCHITECTURES, ModelConfig, preset
 from aeolian.transformer.loading import load_config
 
 if TYPE_CHECKING:
@@ -242,28 +242,14 @@ def _described(config: "TrainingConfig", schedule: "Schedule", warm_start: bool)
 
 
 def _write_model(folder: Path, model: ModelConfig, training: Mapping[str, Any], result: "Result") -> None:
-    """The model folder; its config.json comes last, so that a folder with one is complete."""
     from aeolian.rendering.plots import loss_curve
     from aeolian.transformer.card import model_card
-    from aeolian.transformer.weights import WEIGHTS_NAME, write_weights
 
-    document = {"format": FORMAT, "architecture": model.architecture, "model": model.as_dict(), "training": training}
     texts = {
-        "vocabulary.json": _json(vocabulary.as_dict()),
-        "metrics.json": _json(result.metrics),
+        "metrics.json": as_json(result.metrics),
         "history.jsonl": "".join(json.dumps(row, sort_keys=True) + "\n" for row in result.history),
         "README.md": model_card(model, training, result.metrics),
-        CONFIG_NAME: _json(document),
     }
-    (folder / CONFIG_NAME).unlink(missing_ok=True)
-    with whole_file(folder / WEIGHTS_NAME) as path:
-        write_weights(path, result.weights)
     with whole_file(folder / "loss.png") as path:
         loss_curve(path, result.history)
-    for name, text in texts.items():
-        with whole_file(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    write_model(folder, model, result.weights, about={"training": training}, texts=texts)

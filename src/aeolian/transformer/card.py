@@ -22,13 +22,7 @@ def model_card(config: ModelConfig, training: Mapping[str, Any], metrics: Mappin
 A decoder-only transformer with relative global attention (Huang et al. 2018, "Music Transformer"). It continues
 piano music, event by event: note on, note off, time shift, velocity.
 
-| | |
-|---|---|
-| architecture | {config.architecture} |
-| parameters | {count(config):,} |
-| layers × width, heads, inner width | {config.num_layers} × {config.d_model}, {config.num_heads}, {config.d_ff} |
-| context | {config.max_seq} tokens |
-| vocabulary | {config.vocabulary_size} tokens (`vocabulary.json`) |
+{_facts(config)}
 
 ## Data and scores
 
@@ -59,6 +53,34 @@ passages of them.
 
     python3 generate.py --load_path <this folder> --inputs seed.mid --length 2048 --save_path new-song.mid
 """
+
+
+def imported_card(config: ModelConfig) -> str:
+    """The card of a model that the ancestor's code trained, of whose training no more is known than the weights."""
+    return f"""# A Music Transformer of the Ambient Music Generator, imported
+
+The weights of a checkpoint that the Ambient Music Generator of 2020 (TensorFlow 2) wrote, under Aeolian's names: the
+logits are those of its own code. On what it was trained, by whom, for how long and under which licence, the checkpoint
+does not say.
+
+{_facts(config)}
+
+It does not know the token START: it plays on from a seed, and better from a longer one.
+
+## Use
+
+    python3 generate.py --load_path <this folder> --inputs seed.mid --length 2048 --save_path new-song.mid
+"""
+
+
+def _facts(config: ModelConfig) -> str:
+    return f"""| | |
+|---|---|
+| architecture | {config.architecture} |
+| parameters | {count(config):,} |
+| layers × width, heads, inner width | {config.num_layers} × {config.d_model}, {config.num_heads}, {config.d_ff} |
+| context | {config.max_seq} tokens |
+| vocabulary | {config.vocabulary_size} tokens (`vocabulary.json`) |"""
 
 
 def _nats(value: float | None) -> str:
