@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def write_model(
     folder: Path, model: ModelConfig, weights: "Weights", *, about: Mapping[str, Any], texts: Mapping[str, str]
 ) -> None:
-    """Weights, `vocabulary.json`, `texts` (name → content), and at last `config.json`: the shape, with `about` beside it.
+    """Weights, `vocabulary.json`, `texts` (name → content), and last `config.json`: the shape, with `about` beside it.
 
     Each file is whole or not there; equal arguments give equal bytes.
     """
