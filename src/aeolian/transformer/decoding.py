@@ -9,7 +9,10 @@ it in one pass. So the logits are always exactly those of the model for the last
 may be of any length, and memory stays constant.
 """
 
+import functools
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +25,8 @@ from aeolian.transformer.weights import Floats, Weights
 
 Ids = npt.NDArray[np.integer]
 READ_BLOCK = 256  # tokens that attend at once when many are read
+_WORTH_A_THREAD = 64  # tokens in the window from which on a second thread pays
+_ROWS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ class Decoder:
         shape = (config.num_layers, batch, config.num_heads, self.context, config.head_dim)
         self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._tokens = np.zeros((batch, self.context), np.int64)
-        self._length = 0
+        self._length = self._shared = 0  # of the window; of its beginning that all sequences have in common
+        self._half = -(-batch // 2) if batch > 1 and len(os.sched_getaffinity(0)) > 1 else 0
         self._make_buffers()
 
     @property
@@ -77,10 +83,23 @@ class Decoder:
             half = self.context // 2
             start = -(-first // half) * half
             appended = np.concatenate([self._tokens[:, : self._length], appended], axis=1)[:, start:]
-            self._length = 0
+            self._length = self._shared = 0
+        alike = self._length == 0 and self.batch > 1 and bool((appended == appended[0]).all())
+        if not alike:
+            self._part()
         for start in range(0, appended.shape[1], READ_BLOCK):
-            hidden = self._read_block(appended[:, start : start + READ_BLOCK])
+            hidden = self._read_block(appended[:, start : start + READ_BLOCK], rows=1 if alike else self.batch)
+        if alike:
+            self._shared = self._length
+            hidden = np.broadcast_to(hidden, (self.batch, *hidden.shape[1:]))
         return self._logits(hidden[:, -1])
+
+    def _part(self) -> None:
+        """Gives every sequence its own copy of the beginning that all had in common."""
+        if self._shared:
+            for cache in (self._keys, self._values):
+                cache[:, 1:, :, : self._shared] = cache[:, :1, :, : self._shared]
+            self._shared = 0
 
     def step(self, tokens: Ids) -> Floats:
         """Appends one token [batch] to each sequence; logits [batch, vocabulary], valid until the next call."""
@@ -96,11 +115,11 @@ class Decoder:
             self._attend_one(n, layer, x)
             if not self.pre_norm:
                 _normalise(x, layer.norms[0], layer.norms[1], self.config.norm_epsilon)
-            inner = np.matmul(x, layer.inner, out=self._inner)
+            inner = _product(x, layer.inner, self._inner)
             if self.pre_norm:
                 inner *= self._inverse_root(x, d)
             inner += layer.inner_bias
-            x += np.matmul(_activated(inner, self.config.activation), layer.outer, out=self._added)
+            x += _product(_activated(inner, self.config.activation), layer.outer, self._added)
             x += layer.outer_bias
             if not self.pre_norm:
                 _normalise(x, layer.norms[2], layer.norms[3], self.config.norm_epsilon)
@@ -109,9 +128,9 @@ class Decoder:
     def reorder(self, parents: Ids) -> None:
         """Makes sequence i the continuation of what sequence `parents[i]` was, for beam search."""
         self._tokens = self._tokens[parents]
-        end = self._length
-        self._keys[:, :, :, :end] = self._keys[:, parents, :, :end]
-        self._values[:, :, :, :end] = self._values[:, parents, :, :end]
+        own = slice(self._shared, self._length)
+        self._keys[:, :, :, own] = self._keys[:, parents, :, own]
+        self._values[:, :, :, own] = self._values[:, parents, :, own]
 
     def _make_buffers(self) -> None:
         c, b = self.config, self.batch
@@ -121,7 +140,6 @@ class Decoder:
         self._result = np.empty((b, c.vocabulary_size), np.float32)
         self._split = self._qkv.reshape(b, 3, c.num_heads, c.head_dim)
         self._query = self._split[:, 0]
-        self._query_rows = np.empty((b * c.num_heads, c.head_dim), np.float32)
         self._scores = np.empty(b * c.num_heads * self.context, np.float32)
         self._distances = np.empty(b * c.num_heads * self.context, np.float32)
 
@@ -134,34 +152,50 @@ class Decoder:
 
     def _attend_one(self, n: int, layer: _Layer, x: Floats) -> None:
         """Attention of the newest token to itself and all before it, added to x [batch, d_model]."""
-        b, heads, head_dim, end = self.batch, self.config.num_heads, self.config.head_dim, self._length
-        qkv = np.matmul(x, layer.qkv, out=self._qkv)
+        qkv = _product(x, layer.qkv, self._qkv)
         if self.pre_norm:
             qkv *= self._inverse_root(x, self.config.d_model)
         qkv += layer.qkv_bias
-        self._keys[n, :, :, end - 1] = self._split[:, 1]
-        self._values[n, :, :, end - 1] = self._split[:, 2]
-        scores = self._scores[: b * heads * end].reshape(b, heads, end)
-        distances = self._distances[: b * heads * end].reshape(b * heads, end)
-        np.matmul(self._keys[n, :, :, :end], self._query[..., None], out=scores[..., None])
-        query = self._query.reshape(b * heads, head_dim) if b == 1 else self._query_rows
-        if b > 1:
-            query.reshape(b, heads, head_dim)[:] = self._query
-        np.matmul(query, layer.relative[:, layer.relative.shape[1] - end :], out=distances)
-        scores += distances.reshape(b, heads, end)
-        scores -= scores.max(axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        mixed = np.matmul(scores[:, :, None], self._values[n, :, :, :end], out=self._mixed)
-        mixed /= scores.sum(axis=-1)[..., None, None]
-        x += np.matmul(mixed.reshape(b, -1), layer.output, out=self._added)
+        self._keys[n, :, :, self._length - 1] = self._split[:, 1]
+        self._values[n, :, :, self._length - 1] = self._split[:, 2]
+        if self._half and self._length > _WORTH_A_THREAD:
+            other = _helper().submit(self._mix, n, layer, slice(self._half, self.batch))
+            self._mix(n, layer, slice(0, self._half))
+            other.result()
+        else:
+            self._mix(n, layer, slice(0, self.batch))
+        x += _product(self._mixed.reshape(self.batch, -1), layer.output, self._added)
         x += layer.output_bias
 
-    def _read_block(self, tokens: npt.NDArray[np.int64]) -> Floats:
-        """Appends tokens [batch, m] that fit in the window; the hidden states [batch, m, d_model] after the blocks."""
+    def _mix(self, n: int, layer: _Layer, rows: slice) -> None:
+        """What the newest tokens of some of the sequences hear, to `_mixed`."""
+        heads, head_dim, end = self.config.num_heads, self.config.head_dim, self._length
+        size, first = (rows.stop - rows.start) * heads * end, rows.start * heads * self.context
+        scores = self._scores[first : first + size].reshape(-1, heads, end)
+        distances = self._distances[first : first + size].reshape(-1, end)
+        query = self._query[rows]
+        shared = self._shared
+        np.matmul(self._keys[n, rows, :, shared:end], query[..., None], out=scores[:, :, shared:, None])
+        if shared:  # [heads, rows, shared]: these keys are read once for all rows
+            by_head = query.transpose(1, 0, 2) @ self._keys[n, 0, :, :shared].transpose(0, 2, 1)
+            scores[:, :, :shared] = by_head.transpose(1, 0, 2)
+        np.matmul(query.reshape(-1, head_dim), layer.relative[:, layer.relative.shape[1] - end :], out=distances)
+        scores += distances.reshape(scores.shape)
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        mixed = self._mixed[rows]
+        np.matmul(scores[:, :, None, shared:], self._values[n, rows, :, shared:end], out=mixed)
+        if shared:
+            by_head = scores[:, :, :shared].transpose(1, 0, 2) @ self._values[n, 0, :, :shared]
+            mixed[:, :, 0] += by_head.transpose(1, 0, 2)
+        mixed /= scores.sum(axis=-1)[..., None, None]
+
+    def _read_block(self, tokens: npt.NDArray[np.int64], rows: int) -> Floats:
+        """Appends tokens [batch, m] that fit in the window; hidden states [rows, m, d_model] of the first `rows`."""
         start, m = self._length, tokens.shape[1]
         end = start + m
         self._tokens[:, start:end] = tokens
-        x: Floats = self._embedding[tokens]
+        x: Floats = self._embedding[tokens[:rows]]
         if self._positions is not None:
             x += self._positions[start:end]
         self._length = end
@@ -184,15 +218,15 @@ class Decoder:
         return x
 
     def _attend_many(self, n: int, layer: _Layer, qkv: Floats, future: Floats) -> Floats:
-        """Attention of m tokens, qkv [batch, m, 3·d_model], to all up to themselves: [batch, m, d_model]."""
-        c, m, end = self.config, qkv.shape[1], self._length
-        split = qkv.reshape(self.batch, m, 3, c.num_heads, c.head_dim).transpose(2, 0, 3, 1, 4)
-        self._keys[n, :, :, end - m : end], self._values[n, :, :, end - m : end] = split[1], split[2]
+        """Attention of m tokens, qkv [rows, m, 3·d_model], to all up to themselves: [rows, m, d_model]."""
+        c, b, m, end = self.config, *qkv.shape[:2], self._length
+        split = qkv.reshape(b, m, 3, c.num_heads, c.head_dim).transpose(2, 0, 3, 1, 4)
+        self._keys[n, :b, :, end - m : end], self._values[n, :b, :, end - m : end] = split[1], split[2]
         query = np.ascontiguousarray(split[0])
-        scores = query @ self._keys[n, :, :, :end].swapaxes(-1, -2)
+        scores = query @ self._keys[n, :b, :, :end].swapaxes(-1, -2)
         # Skewing, as in layers.skew: row r of Q Eᵀ moves left by m - 1 - r, which is a view with another stride.
-        distances = np.zeros((self.batch, c.num_heads, m * end + m), np.float32)
-        rows = distances[..., : m * end].reshape(self.batch, c.num_heads, m, end)
+        distances = np.zeros((b, c.num_heads, m * end + m), np.float32)
+        rows = distances[..., : m * end].reshape(b, c.num_heads, m, end)
         np.matmul(query, layer.relative[:, layer.relative.shape[1] - end :], out=rows)
         shape, (outer, middle, item) = scores.shape, distances.strides
         scores += np.lib.stride_tricks.as_strided(
@@ -202,8 +236,8 @@ class Decoder:
         scores -= scores.max(axis=-1, keepdims=True)
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=-1, keepdims=True)
-        mixed = scores @ self._values[n, :, :, :end]
-        return mixed.transpose(0, 2, 1, 3).reshape(self.batch, m, c.d_model)
+        mixed = scores @ self._values[n, :b, :, :end]
+        return mixed.transpose(0, 2, 1, 3).reshape(b, m, c.d_model)
 
     def _logits(self, x: Floats) -> Floats:
         logits = np.matmul(x, self._output, out=self._result)
@@ -231,6 +265,19 @@ def _normalise(x: Floats, gamma: Floats, beta: Floats, epsilon: float) -> None:
     x *= _inverse_roots(x, epsilon)
     x *= gamma
     x += beta
+
+
+@functools.cache
+def _helper() -> ThreadPoolExecutor:
+    """The second thread, which attends for half of a batch."""
+    return ThreadPoolExecutor(1, thread_name_prefix="attention")
+
+
+def _product(x: Floats, matrix: Floats, out: Floats) -> Floats:
+    """x [rows, n] times a matrix, a few rows at a time: OpenBLAS has fast kernels for small products only."""
+    for start in range(0, len(x), _ROWS_AT_ONCE):
+        np.matmul(x[start : start + _ROWS_AT_ONCE], matrix, out=out[start : start + _ROWS_AT_ONCE])
+    return out
 
 
 def _activated(inner: Floats, kind: str) -> Floats:

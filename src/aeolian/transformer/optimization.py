@@ -23,11 +23,12 @@ _NOT_DECAYED = ["bias", "gamma", "beta", "embeddings", "relative"]
 class TrainingConfig:
     """How to train. `peak_learning_rate` None: 1e-3 under cosine, Noam's for this width under noam.
 
-    `warmup_steps` None: a tenth, at most 4000 (noam) or 500 (cosine). `minutes`: a time budget, None for none; with
-    one the schedule follows the clock, and two runs differ. `patience`: epochs without a better validation NLL after
-    which training stops; 0 for never. `steps_per_epoch` None: as many as it takes to see every window once.
-    `accumulation`: batches whose gradients make one update. `ema`: decay of the moving average of the weights that
-    is validated and kept; 0 keeps the weights themselves. `precision`: `float32` or `mixed_bfloat16`.
+    `warmup_steps` None: a tenth, at most 4000 (noam) or 500 (cosine). `minutes`: a time budget, None for none, counted
+    from the first step, which compiles; with one the schedule follows the clock, and two runs differ. `patience`:
+    epochs without a better validation NLL after which training stops; 0 for never. `steps_per_epoch` None: as many as
+    it takes to see every window once. `accumulation`: batches whose gradients make one update. `ema`: decay of the
+    moving average of the weights that is validated and kept; 0 keeps the weights themselves. `precision`:
+    `float32` or `mixed_bfloat16`.
     """
 
     epochs: int = 500

@@ -98,9 +98,11 @@ class Training:
         with contextlib.closing(batches):
             for batch in batches:
                 self._step(batch)
-                if self.step == first + 1:  # compiled
+                if self.step == first + 1:
                     self._settle()
                     started_s, counted = time.monotonic(), self.sum_tokens
+                    if not self.trained_s:  # compiling is not training
+                        self.clock_s = started_s
                 report(*self._progress())
                 self._save()
                 if self._share() >= 1:

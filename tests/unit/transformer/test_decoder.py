@@ -88,3 +88,37 @@ def test_an_impossible_context_is_refused(context: int, small: Small, random_wei
     config = small()
     with pytest.raises(UsageError, match="not within 2…64"):
         Decoder(config, random_weights(config), context=context)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_common_beginning_is_read_and_kept_once_and_changes_nothing(
+    architecture: str, small: Small, random_weights: Make
+) -> None:
+    config = small(architecture, max_seq=160)  # long enough for the second thread to help
+    weights = random_weights(config)
+    together, alone = Decoder(config, weights, batch=3), [Decoder(config, weights) for _ in range(3)]
+    prime = np.repeat(TOKENS[:1, :100], 3, axis=0)
+    logits = together.read(prime)
+    for row, decoder in enumerate(alone):
+        np.testing.assert_allclose(logits[row], decoder.read(prime[:1])[0], atol=2e-5)
+    assert not together._keys[:, 1:].any()
+    for column in range(100, 190):  # within the context, to its edge, and beyond
+        stepped = together.step(TOKENS[:, column])
+        for row, decoder in enumerate(alone):
+            np.testing.assert_allclose(stepped[row], decoder.step(TOKENS[row : row + 1, column])[0], atol=2e-5)
+
+
+def test_what_follows_a_common_beginning_may_be_read_at_once_or_reordered(small: Small, random_weights: Make) -> None:
+    config = small(max_seq=160)
+    weights = random_weights(config)
+    once, stepwise, beam = (Decoder(config, weights, batch=3) for _ in range(3))
+    for decoder in (once, stepwise, beam):
+        decoder.read(np.repeat(TOKENS[:1, :100], 3, axis=0))
+    for column in range(100, 130):
+        stepped = stepwise.step(TOKENS[:, column])
+        beam.step(TOKENS[[1, 2, 2], column])
+    np.testing.assert_allclose(once.read(TOKENS[:, 100:130]), stepped, atol=2e-5)
+    beam.reorder(np.array([0, 0, 1]))
+    stepwise.reorder(np.array([1, 1, 2]))
+    after = beam.step(TOKENS[:, 130])
+    np.testing.assert_allclose(after, stepwise.step(TOKENS[:, 130]), atol=2e-5)

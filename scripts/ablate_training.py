@@ -1,0 +1,83 @@
+"""What each part of the training recipe is worth: the same songs and the same time, one thing changed in each run.
+
+    python scripts/ablate_training.py --input_path examples/ --save_path /tmp/ablation --minutes 2 --parallel 4
+
+Each run is `train.py` with the options of `VARIATIONS`; runs side by side share the machine and its
+time. A run whose folder is complete is not repeated. Prints the table that docs/training.md shows.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+TRAIN = Path(__file__).parent.parent / "containers/musictransformer/train.py"
+BASE = {"schedule": "cosine", "dropout": 0.1, "transpose": 3, "stretch": 0.05, "velocity_bins": 2}
+VARIATIONS: dict[str, dict[str, object]] = {
+    "the recipe to start from": {},
+    "no augmentation": {"transpose": 0, "stretch": 0, "velocity_bins": 0},
+    "transpose ±6": {"transpose": 6},
+    "stretch ±10 %": {"stretch": 0.1},
+    "no dropout": {"dropout": 0.0},
+    "dropout 0.2": {"dropout": 0.2},
+    "moving average 0.999": {"ema": 0.999},
+    "label smoothing 0.05": {"label_smoothing": 0.05},
+    "weight decay 0.1": {"weight_decay": 0.1},
+    "Noam's schedule": {"schedule": "noam"},
+    "peak learning rate 2e-3": {"l_r": 2e-3},
+    "squared ReLU": {"activation": "squared_relu"},
+    "SwiGLU, same weights": {"activation": "swiglu", "d_ff": 341},
+    "inner width 1024": {"d_ff": 1024},
+    "8 layers": {"num_layers": 8},
+    "the ancestor, model and recipe": {"architecture": "ancestor", "batch_size": 2},
+}
+
+
+def main() -> None:
+    """Runs what is not there yet and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--input_path", required=True)
+    parser.add_argument("--save_path", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--parallel", type=int, default=1)
+    parser.add_argument("--only", default="", help="numbers of variations, with commas; by default all")
+    parser.add_argument("options", nargs="*", help="further options of train.py for every run, after --")
+    arguments = parser.parse_args()
+    chosen = list(VARIATIONS.items())
+    if arguments.only:
+        chosen = [chosen[int(number)] for number in arguments.only.split(",")]
+
+    def run(item: tuple[str, dict[str, object]]) -> tuple[str, dict[str, float] | None]:
+        name, changes = item
+        folder = arguments.save_path / "".join(c if c.isalnum() else "-" for c in name)
+        if not (folder / "config.json").is_file():
+            recipe = changes if "architecture" in changes else BASE | changes
+            named = [f"--{key}={value}" for key, value in recipe.items()]
+            fixed = [f"--input_path={arguments.input_path}", f"--save_path={folder}", "--patience=0"]
+            fixed += [f"--minutes={arguments.minutes}", "--epochs=100000", *arguments.options]
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "log.txt").open("w") as log:
+                subprocess.run([sys.executable, str(TRAIN), *fixed, *named], stdout=log, stderr=log, check=False)
+        path = folder / "metrics.json"
+        return name, json.loads(path.read_text()) if path.is_file() else None
+
+    with ThreadPoolExecutor(arguments.parallel) as pool:
+        results = list(pool.map(run, chosen))
+    base = results[0][1]
+    print("| change | validation NLL | against the first | test NLL | training NLL | steps |")
+    print("|---|---|---|---|---|---|")
+    for name, metrics in results:
+        if metrics is None or base is None:
+            print(f"| {name} | failed: see log.txt | | | | |")
+            continue
+        nll, difference = metrics["validation_nll"], metrics["validation_nll"] - base["validation_nll"]
+        print(
+            f"| {name} | {nll:.3f} | {difference:+.3f} | {metrics['test_nll']:.3f} | {metrics['train_nll']:.3f} "
+            f"| {metrics['steps']:,} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
