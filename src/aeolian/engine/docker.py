@@ -69,12 +69,17 @@ class DockerExecutor:
         cpus = min(float(limits.get("cpu") or 0), float(os.cpu_count() or 1))
         return DockerExecutor(self.client, done.stdout.strip(), memory, cpus)
 
+    def protects(self, folder: Path) -> bool:
+        """A file can always be mounted read-only."""
+        return True
+
     def launch(self, command: Command) -> Launch:
         """The client that runs `command` in a container; it ends when the container has, with the same code."""
         folder = command.pfs.parent
         (folder / CONTAINER_FILE).write_text(container_name(command))
         argv = [self.client, "run", "--rm", f"--name={container_name(command)}", *_CONFINED, *self._limits()]
-        argv += [f"--user={_hand_over(command.pfs)}", f"--mount={_bind(command.pfs, '/pfs')}"]
+        argv += [f"--user={_hand_over(command)}", f"--mount={_bind(command.pfs, '/pfs')}"]
+        argv += [f"--mount={_bind(file, _inside(command, file))},readonly" for file in command.read_only]
         argv += [f"--mount={mount},readonly" for mount in _secret_files(command)]
         if command.working_dir:
             argv.append(f"--workdir={command.working_dir}")
@@ -157,14 +162,21 @@ def _secret_files(command: Command) -> list[str]:
     ]
 
 
-def _hand_over(pfs: Path) -> str:
+def _inside(command: Command, file: Path) -> str:
+    """The path at which the container sees a file of the datum."""
+    return f"/pfs/{file.relative_to(command.pfs)}"
+
+
+def _hand_over(command: Command) -> str:
     """Who the program is, as `UID:GID`: the caller, or nobody, who is given the datum's files, for root."""
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
-    os.chown(pfs, _NOBODY, _NOBODY)
-    for folder, folders, files in os.walk(pfs):
-        for name in (*folders, *files):
-            os.chown(Path(folder, name), _NOBODY, _NOBODY, follow_symlinks=False)
+    not_its_own = set(command.read_only)
+    os.chown(command.pfs, _NOBODY, _NOBODY)
+    for folder, folders, files in os.walk(command.pfs):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if path not in not_its_own:
+                os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
     return f"{_NOBODY}:{_NOBODY}"
 
 

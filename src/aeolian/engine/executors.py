@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from aeolian.engine.read_only import works_in
 from aeolian.engine.secrets import NO_SECRETS, Secrets, resolve_mounts
 from aeolian.engine.spec import Spec
 
@@ -23,7 +24,10 @@ _THREAD_VARIABLES = (
 
 @dataclass(frozen=True)
 class Command:
-    """A datum's command in the words of its spec, and the folders that stand for /pfs and /src."""
+    """A datum's command in the words of its spec, and the folders that stand for /pfs and /src.
+
+    `read_only`: files of /pfs that are objects of the store.
+    """
 
     argv: tuple[str, ...]
     environment: dict[str, str]
@@ -37,16 +41,21 @@ class Command:
     name: str = ""
     secrets: Secrets = NO_SECRETS
     mounts: tuple[tuple[str, Path], ...] = ()
+    read_only: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start: arguments, environment, folder, and the bytes of its standard input, None for none."""
+    """What to start: arguments, environment, folder, and the bytes of its standard input, None for none.
+
+    `read_only` are files that it must not be able to change.
+    """
 
     argv: list[str]
     environment: dict[str, str] = field(repr=False)
     folder: Path
     stdin: bytes | None
+    read_only: tuple[Path, ...] = ()
 
 
 class Executor(Protocol):
@@ -64,6 +73,10 @@ class Executor(Protocol):
 
     def ready(self, spec: Spec) -> "Executor":
         """The executor for a pipeline's commands. Raises `AeolianError` if something it needs is not here."""
+        ...
+
+    def protects(self, folder: Path) -> bool:
+        """Whether files of `folder` that `Command.read_only` names cannot be changed by the command."""
         ...
 
     def launch(self, command: Command) -> Launch:
@@ -89,6 +102,10 @@ class ProcessExecutor:
         """Itself: it needs nothing."""
         return self
 
+    def protects(self, folder: Path) -> bool:
+        """Where the kernel lets us mount: most Linux, but not inside most containers."""
+        return works_in(folder)
+
     def launch(self, command: Command) -> Launch:
         """The process that does `command`."""
 
@@ -105,7 +122,8 @@ class ProcessExecutor:
             **command.secrets.environment,
         }
         folder = Path(here(command.working_dir)) if command.working_dir else command.pfs.parent
-        return Launch(argv, environment, folder, stdin_bytes(tuple(here(line) for line in command.stdin)))
+        stdin = stdin_bytes(tuple(here(line) for line in command.stdin))
+        return Launch(argv, environment, folder, stdin, command.read_only)
 
     def clean_up(self, command: Command) -> None:
         """Nothing is left: the process group has been killed."""

@@ -4,9 +4,10 @@ A content up to `SMALL_BYTES` is a row of the database: thousands of small files
 a file, an fsync and a rename each. A larger one is a file `objects/ab/cdef…`, written beside its place, synced and
 renamed into it, so that a file with an object's name always has all of its bytes.
 
-User code never gets the object itself. Small contents are written anew; large ones are cloned where the file
-system can (copy on write) and otherwise copied inside the kernel. A hard link would be cheaper, but it is the
-object under a second name, and read-only permissions stop neither root nor the owner.
+User code never gets an object that it could change. Small contents are written anew; large ones are cloned where the
+file system can (copy on write) and otherwise copied inside the kernel. A hard link is cheaper, but it is the object
+under a second name, and permissions stop neither root nor the owner: it is made only for callers who see to it that
+it cannot be written to (`read_only`).
 """
 
 import errno
@@ -38,7 +39,7 @@ class Objects:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self._database = database
-        self._can_clone = True
+        self._cannot_clone: set[int] = set()  # file systems, by device
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, name: str) -> Path:
@@ -69,32 +70,44 @@ class Objects:
         except FileNotFoundError:
             raise _missing(name) from None
 
-    def write_to(self, name: str, size: int, target: Path) -> None:
-        """Makes the new file `target` with this content, its own to do with as it likes."""
+    def write_to(self, name: str, size: int, target: Path, *, link: bool = False) -> bool:
+        """Makes the new file `target` with this content, its own to do with as it likes.
+
+        With `link` it may be the object itself under a second name, which nobody may change; whether it is.
+        """
         if size <= SMALL_BYTES:
             row = self._database.one("SELECT data FROM small_object WHERE hash = ?", name)
             if row is None:
                 raise _missing(name)
             with target.open("xb", buffering=0) as file:
                 file.write(row["data"])
-            return
+            return False
         try:
             source = self.path(name).open("rb")
         except FileNotFoundError:
             raise _missing(name) from None
-        with source, target.open("xb") as file:
-            if not self._clone(source, file):
+        with source:
+            with target.open("xb") as file:
+                if self.clone(source, file):
+                    return False
+            target.unlink()
+            if link and _link(self.path(name), target):
+                return True
+            with target.open("xb") as file:
                 _copy(source, file, size)
+        return False
 
-    def _clone(self, source: BinaryIO, target: BinaryIO) -> bool:
-        if not self._can_clone:
+    def clone(self, source: BinaryIO, target: BinaryIO) -> bool:
+        """Makes the empty file `target` share the blocks of `source`, where the file system can; whether it could."""
+        device = os.fstat(source.fileno()).st_dev
+        if device in self._cannot_clone:
             return False
         try:
             fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
         except OSError as error:
             if error.errno not in _CANNOT_CLONE:
                 raise
-            self._can_clone = False
+            self._cannot_clone.add(device)
             return False
         return True
 
@@ -138,7 +151,7 @@ class Intake:
                 return self._add_stream(file)
             if take and status.st_nlink == 1 and status.st_dev == self._objects.folder.stat().st_dev:
                 return self._take(path, file)
-            return self._add_stream(file)
+            return self._add_clone(file) or self._add_stream(file)
 
     def add_stream(self, stream: BinaryIO) -> tuple[str, int]:
         """Takes in all that `stream` yields."""
@@ -176,6 +189,15 @@ class Intake:
             Path(temporary).unlink(missing_ok=True)
         return digest.hexdigest(), size
 
+    def _add_clone(self, source: BinaryIO) -> tuple[str, int] | None:
+        """Takes in a file by sharing its blocks; None where the file system cannot."""
+        handle, temporary = tempfile.mkstemp(prefix="new-", dir=self._objects.folder)
+        try:
+            with os.fdopen(handle, "r+b", buffering=0) as target:
+                return self._take(Path(temporary), target) if self._objects.clone(source, target) else None
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
     def _take(self, path: Path, file: BinaryIO) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
         while block := file.read(BLOCK_BYTES):
@@ -211,6 +233,17 @@ def _write_all(target: BinaryIO, block: bytes) -> None:
     view = memoryview(block)
     while view:
         view = view[target.write(view) :]
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        # Not every file system has hard links, none without end.
+        if error.errno not in {*_CANNOT_CLONE, errno.EMLINK}:
+            raise
+        return False
+    return True
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:

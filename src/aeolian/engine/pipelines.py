@@ -197,13 +197,14 @@ def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None, executor
 
 
 def _has_input(store: Store, name: str, planned: set[str]) -> bool:
-    """Whether some branch that the pipeline reads has a commit, or gets one in this set."""
+    """Whether some branch that the pipeline reads has a commit, or gets one, in this set or from a job before it."""
     pipeline = find(store, name)
     assert pipeline is not None
     for part in pipeline.spec.inputs():
         branch = branch_id(store, part.repo, part.branch)
         if branch is not None and store.db.one(
-            "SELECT 1 FROM revision WHERE branch_id = ? AND state = 'finished'", branch
+            "SELECT 1 FROM revision WHERE branch_id = ? AND (state = 'finished' OR state = 'open' AND origin = 'auto')",
+            branch,
         ):
             return True
     return any(part.repo in planned and _has_input(store, part.repo, planned) for part in pipeline.spec.inputs())

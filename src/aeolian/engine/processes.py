@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from aeolian.engine import read_only
 from aeolian.engine.executors import Launch
 from aeolian.engine.strays import adopt_orphans, end_strays
 from aeolian.next_datum import PORT_VARIABLE
@@ -72,26 +73,33 @@ class Processes:
             if launch.stdin is not None:
                 (scratch / "stdin").write_bytes(launch.stdin)
                 stdin = stack.enter_context((scratch / "stdin").open("rb"))
+            start = None
+            if launch.read_only:
+                start = stack.enter_context(read_only.Start(launch.argv, launch.folder, launch.read_only))
             with self._lock:
                 if self.stopped:
                     return Exit(None, "stopped", started=False)
                 try:
                     process = subprocess.Popen(
-                        launch.argv,
+                        start.argv if start else launch.argv,
                         stdin=stdin,
                         stdout=log,
                         stderr=subprocess.STDOUT,
                         cwd=launch.folder,
                         env=launch.environment,
                         start_new_session=True,
+                        pass_fds=start.handed if start else (),
                     )
                 except (OSError, ValueError) as error:
                     return Exit(None, _cannot_start(launch, error), started=False)
                 self._groups.add(process.pid)
+            failure = start.failure() if start else None
         _note(scratch, process.pid)
         if started:
             started(process.pid)
         end = self._finish(process, timeout_s)
+        if failure:
+            return Exit(None, _cannot_start(launch, failure), started=False)
         if self._adopts:
             with self._lock:
                 marks = _DATUM_MARKS if "PACH_DATUM_ID" in launch.environment else _BATCH_MARKS

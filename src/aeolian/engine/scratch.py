@@ -11,6 +11,7 @@ from pathlib import Path
 from aeolian import names
 from aeolian.engine.inputs import Datum
 from aeolian.engine.objects import Intake
+from aeolian.engine.read_only import MOST_FILES, WORTH_BYTES
 from aeolian.engine.store import Store
 from aeolian.engine.trees import Entry
 from aeolian.errors import InputError
@@ -26,12 +27,14 @@ _Stamp = tuple[int, int, int, int]
 class Layout:
     """Where a datum's files are: `/pfs` is `pfs`; what each input file looked like when it was laid out.
 
-    `lives_on`: its program goes on after the datum, and may still hold files open that it wrote.
+    `lives_on`: its program goes on after the datum, and may still hold files open that it wrote. `linked` are inputs
+    that are objects of the store: the program must not be able to change them.
     """
 
     folder: Path
     lives_on: bool = False
     placed: dict[Path, tuple[_Stamp, Entry]] = field(default_factory=dict)
+    linked: list[Path] = field(default_factory=list)
 
     @property
     def pfs(self) -> Path:
@@ -44,8 +47,11 @@ class Layout:
         return self.pfs / OUT
 
 
-def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False) -> Layout:
-    """Makes `folder` with the inputs of a datum, each file a private copy that cannot hurt the store."""
+def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False, link: bool = False) -> Layout:
+    """Makes `folder` with the inputs of a datum, each file a private copy that cannot hurt the store.
+
+    With `link`, what is large may be `linked` instead.
+    """
     layout = Layout(folder, lives_on)
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     layout.out.mkdir(parents=True)
@@ -62,7 +68,9 @@ def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False)
             if part.input.empty_files:
                 target.touch(0o444)
             else:
-                store.objects.write_to(entry.object, entry.size, target)
+                may_link = link and entry.size >= WORTH_BYTES and len(layout.linked) < MOST_FILES
+                if store.objects.write_to(entry.object, entry.size, target, link=may_link):
+                    layout.linked.append(target)
             layout.placed[target] = (_stamp(target.lstat()), entry)
         if root not in made:
             root.mkdir(exist_ok=True)

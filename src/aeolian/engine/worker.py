@@ -11,6 +11,7 @@ from aeolian.engine.catalog import Pipeline
 from aeolian.engine.executors import Command, Executor
 from aeolian.engine.inputs import Datum
 from aeolian.engine.processes import Exit, Processes, kill_noted
+from aeolian.engine.read_only import WORTH_BYTES
 from aeolian.engine.scratch import Layout, collect, lay_out, refuse_changed_inputs, remove
 from aeolian.engine.secrets import NO_SECRETS, Secrets, link_mounts
 from aeolian.engine.store import Store
@@ -98,7 +99,9 @@ def _try(
     transform = task.pipeline.spec.transform
     clock = time.monotonic()
     batch = place if isinstance(place, Batch) else None
-    layout = lay_out(store, datum, place.folder, lives_on=batch is not None)
+    # A process that goes on to the next datum has its mounts already.
+    link = batch is None and _has_large_inputs(datum) and task.executor.protects(store.scratch)
+    layout = lay_out(store, datum, place.folder, lives_on=batch is not None, link=link)
     mounts = link_mounts(task.secrets, layout.folder / "secrets")
     clock = _note(result, "download", clock)
     command = _command(task, datum, layout, mounts, transform.cmd, transform.stdin)
@@ -116,6 +119,10 @@ def _try(
         handler = _command(task, datum, layout, mounts, transform.err_cmd, transform.err_stdin)
         if _run(task, datum, handler, layout, log).code == 0:
             result.state = "recovered"
+
+
+def _has_large_inputs(datum: Datum) -> bool:
+    return any(entry.size >= WORTH_BYTES for part in datum.inputs for entry in part.entries)
 
 
 def _keep(store: Store, layout: Layout, result: Result, record: Callable[[Result], None]) -> None:
@@ -169,6 +176,7 @@ def _command(
         name=layout.folder.name,
         secrets=task.secrets,
         mounts=mounts,
+        read_only=tuple(layout.linked),
     )
 
 

@@ -66,6 +66,15 @@ def test_the_next_commit_is_begun_while_the_one_before_is_still_at_work_downstre
     assert bench.contents("second") == {"one": "1", "two": "2"}
 
 
+def test_a_pipeline_that_is_made_before_what_it_reads_has_run_gets_that_when_it_has(bench):
+    bench.repo("songs")
+    bench.put("songs", {"x": "1"})
+    for name, reads in (("a", "songs"), ("b", "a"), ("c", "b")):
+        bench.pipeline(name, shell(f"cp ${reads} /pfs/out/"), reads)
+    assert [job.pipeline for job in bench.run().jobs] == ["a", "b", "c"]
+    assert bench.contents("c") == {"x": "1"}
+
+
 def test_one_pipeline_never_runs_two_jobs_at_once(bench):
     bench.repo("songs")
     lock = bench.folder / "lock"
@@ -180,7 +189,8 @@ def test_ctrl_c_ends_every_job(bench):
     bench.repo("songs")
     for name in "ab":
         bench.pipeline(name, shell(f"echo $$ > {bench.folder / name}.new; mv {bench.folder / name}.new "
-                                   f"{bench.folder / name}; sleep 1000"), "songs")  # fmt: skip
+                                   f"{bench.folder / name}; sleep 1000"), "songs",
+                       parallelism_spec={"constant": 1})  # fmt: skip
     bench.put("songs", {str(n): "" for n in range(5)})
     code = (
         "import signal, sys; from pathlib import Path; from aeolian.engine.store import Store;"
