@@ -71,7 +71,7 @@ def decoding(config: ModelConfig, length: int) -> None:
 
 
 def training(config: ModelConfig, batch: int, steps: int) -> None:
-    from aeolian.transformer.backend import keras
+    from aeolian.keras_backend import keras
     from aeolian.transformer.model import MusicTransformer
     from aeolian.transformer.steps import compiled_steps
 

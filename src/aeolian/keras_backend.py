@@ -21,4 +21,21 @@ _choose()
 
 import keras  # noqa: E402
 
-__all__ = ["keras"]
+__all__ = ["keras", "on_accelerator", "share_among_devices"]
+
+
+def on_accelerator() -> bool:
+    """Whether the arithmetic runs on a GPU or TPU rather than on the processor."""
+    return any(not device.startswith("cpu") for device in keras.distribution.list_devices())
+
+
+def share_among_devices() -> int:
+    """Every batch of this process is shared among all its accelerators (data parallelism); how many there are.
+
+    Call it before a model is made. Keras does this on JAX; on TensorFlow one device does the work.
+    """
+    devices = keras.distribution.list_devices()
+    if keras.backend.backend() != "jax" or len(devices) < 2:
+        return 1
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    return len(devices)

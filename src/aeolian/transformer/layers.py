@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aeolian.transformer.backend import keras
+from aeolian.keras_backend import keras
 
 ops = keras.ops
 MASKED = -1e9

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from aeolian.keras_backend import keras
 from aeolian.transformer.augmentation import Augmentation
-from aeolian.transformer.backend import keras
 
 NOAM_WARMUP_STEPS = 4000
 SCHEDULES = ("cosine", "noam")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from aeolian.keras_backend import keras
 from aeolian.music.vocabulary import PAD
-from aeolian.transformer.backend import keras
 from aeolian.transformer.model import MusicTransformer
 
 ops = keras.ops

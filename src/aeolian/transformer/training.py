@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from aeolian.errors import AeolianError
-from aeolian.transformer.backend import keras
+from aeolian.errors import AeolianError, UsageError
+from aeolian.keras_backend import keras, share_among_devices
 from aeolian.transformer.checkpoint import State, read_state, remove_state, write_state
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.dataset import Batch, Split, Windows, content_hash, count_targets, whole_songs
@@ -68,6 +68,12 @@ class Training:
         self.fingerprint = fingerprint(split, model_config, config, start_from)
 
         keras.utils.set_random_seed(config.seed)
+        devices = share_among_devices()
+        if config.batch_size % devices:
+            raise UsageError(
+                f"A batch of {config.batch_size} cannot be shared among {devices} devices.",
+                remedy=f"Make --batch_size a multiple of {devices}, or hide some devices.",
+            )
         self.model = MusicTransformer(model_config, dtype=config.precision)
         if start_from is not None:
             self.model.put_in(start_from)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ import pytest
 from aeolian.errors import AeolianError
 from aeolian.formats.song_example import SongExample
 from aeolian.music.vocabulary import PAD
+from aeolian.transformer.augmentation import NONE
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.dataset import split_songs
 from aeolian.transformer.decoding import Decoder
@@ -164,6 +166,75 @@ def test_a_warm_start_begins_where_the_other_ended(
     assert warm.fingerprint != prepare(songs, tiny).fingerprint
 
 
+RECIPE = {"schedule": "noam", "weight_decay": 0.1, "label_smoothing": 0.1, "ema": 0.9, "accumulation": 2}
+
+
+def test_every_part_of_the_recipe_survives_a_pause(tiny: ModelConfig, songs: list[SongExample], tmp_path: Path) -> None:
+    whole = prepare(songs, tiny, changes=RECIPE).run(silent)
+
+    class Killed(Exception):
+        pass
+
+    def die(done: int, total: int, note: str) -> None:
+        if done == 11:
+            raise Killed
+
+    options = {"state_folder": tmp_path / "state", "seconds_between_saves": 0}
+    with pytest.raises(Killed):
+        prepare(songs, tiny, changes=RECIPE, **options).run(die)
+    resumed = prepare(songs, tiny, changes=RECIPE, **options).run(silent)
+    assert resumed.history == whole.history
+    assert all(np.array_equal(resumed.weights[name], w) for name, w in whole.weights.items())
+
+
+def test_the_moving_average_is_what_is_validated_and_kept(tiny: ModelConfig, songs: list[SongExample]) -> None:
+    run = prepare(songs, tiny, changes={"ema": 0.5, "epochs": 1, "steps_per_epoch": 3})
+    seen = [run.model.read_out()]
+    result = run.run(lambda *_: seen.append(run.model.read_out()))
+    name = "block_0.attention.qkv.kernel"
+    expected = 0.5 * (0.5 * seen[1][name] + 0.5 * seen[2][name]) + 0.5 * seen[3][name]
+    np.testing.assert_allclose(result.weights[name], expected, atol=1e-6)
+    assert np.abs(seen[3][name] - expected).max() > 1e-5
+    run.model.put_in(result.weights)
+    assert run.nll(run.split.validation) == pytest.approx(result.metrics["validation_nll"], rel=1e-6)
+
+
+def test_accumulated_gradients_are_those_of_the_larger_batch(tiny: ModelConfig, songs: list[SongExample]) -> None:
+    still = {"augmentation": NONE, "clip_norm": 1e9}
+    calm = dataclasses.replace(tiny, dropout=0.0)
+    small = prepare(songs, calm, changes={"accumulation": 2, **still})
+    large = prepare(songs, calm, changes={"batch_size": 4, **still})
+    rows = small.windows.batch(0, 0)
+    rows = np.concatenate([rows, rows[::-1]])
+    rows[rows == PAD] = 60  # so that both halves have as many targets as each other
+    for run, batches in ((small, (rows[:2], rows[2:])), (large, (rows,))):
+        run.optimizer.learning_rate.assign(1e-2)
+        for batch in batches:
+            run.train_step(batch)
+    for name, w in large.model.read_out().items():
+        if name.endswith("qkv.bias"):  # the keys' part changes no logit: its gradient is rounding, which Adam blows up
+            continue
+        np.testing.assert_allclose(small.model.read_out()[name], w, atol=2e-4, err_msg=name)
+
+
+def test_a_smoothed_target_costs_what_all_tokens_cost_on_average() -> None:
+    from aeolian.transformer.steps import _losses
+
+    logits = np.log(np.array([[[0.7, 0.1, 0.1, 0.1]]], np.float32))
+    windows = np.array([[1, 0]], np.int32)
+    loss, total = _losses(logits, windows, 0.2)
+    assert float(total) == pytest.approx(-np.log(0.7), rel=1e-5)
+    assert float(loss) == pytest.approx(0.8 * -np.log(0.7) + 0.2 * -np.log([0.7, 0.1, 0.1, 0.1]).mean(), rel=1e-5)
+
+
+def test_minutes_end_the_training_and_bring_the_rate_down(tiny: ModelConfig, songs: list[SongExample]) -> None:
+    limits = {"schedule": "cosine", "minutes": 0.02, "epochs": 10**9}
+    result = prepare(songs, tiny, changes=limits).run(silent)
+    last = result.history[-1]
+    assert last["learning_rate"] < 0.1 * SETTINGS["peak_learning_rate"]
+    assert last["step"] == result.metrics["steps"] > 3
+
+
 def test_a_loss_that_is_not_finite_ends_with_a_sentence(tiny: ModelConfig, songs: list[SongExample]) -> None:
     run = prepare(songs, tiny)
     broken = run.model.read_out()
@@ -216,10 +287,45 @@ def test_it_trains_on_jax_without_tensorflow() -> None:
     assert (done.returncode, done.stdout) == (0, "trained\n"), done.stderr
 
 
-def test_the_backend_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aeolian.transformer import backend
+TWO_DEVICES = """
+import json, sys
+sys.modules["tensorflow"] = None
+import numpy as np
+from aeolian.formats.song_example import SongExample
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.dataset import split_songs
+from aeolian.transformer.optimization import TrainingConfig
+from aeolian.transformer.training import Training
+tune = [token for pitch in range(60, 72) for token in (pitch, 280, 128 + pitch)] * 3
+songs = [SongExample(f"s{n}", "train", np.array(tune[n:], np.int16)) for n in range(4)]
+model = ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=32, max_seq=32, dropout=0.0)
+run = Training(split_songs(songs), model, TrainingConfig(epochs=2, peak_learning_rate=3e-3))
+history = run.run(lambda *_: None).history
+devices = len(run.model.trainable_variables[0].value.devices())
+print(json.dumps([devices, [row["validation_nll"] for row in history]]))
+"""
 
-    choose: Callable[[], None] = backend._choose
+
+def test_on_jax_a_batch_is_shared_among_all_devices() -> None:
+    pytest.importorskip("jax", reason="needs the packages of requirements/dev.txt")
+
+    def run(flags: str) -> Any:
+        environment = os.environ | {"KERAS_BACKEND": "jax", "XLA_FLAGS": flags}
+        done = subprocess.run(
+            [sys.executable, "-c", TWO_DEVICES], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    (one, alone), (two, shared) = run(""), run("--xla_force_host_platform_device_count=2")
+    assert (one, two) == (1, 2)
+    assert shared == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_backend_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aeolian import keras_backend
+
+    choose: Callable[[], None] = keras_backend._choose
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     choose()
     assert os.environ["KERAS_BACKEND"] == "jax"
