@@ -73,10 +73,8 @@ def main() -> None:
             print(f"| {name} | failed: see log.txt | | | | |")
             continue
         nll, difference = metrics["validation_nll"], metrics["validation_nll"] - base["validation_nll"]
-        print(
-            f"| {name} | {nll:.3f} | {difference:+.3f} | {metrics['test_nll']:.3f} | {metrics['train_nll']:.3f} "
-            f"| {metrics['steps']:,} |"
-        )
+        test = "–" if metrics["test_nll"] is None else f"{metrics['test_nll']:.3f}"
+        print(f"| {name} | {nll:.3f} | {difference:+.3f} | {test} | {metrics['train_nll']:.3f} | {metrics['steps']:,} |")
 
 
 if __name__ == "__main__":
