@@ -74,7 +74,8 @@ def main() -> None:
             continue
         nll, difference = metrics["validation_nll"], metrics["validation_nll"] - base["validation_nll"]
         test = "–" if metrics["test_nll"] is None else f"{metrics['test_nll']:.3f}"
-        print(f"| {name} | {nll:.3f} | {difference:+.3f} | {test} | {metrics['train_nll']:.3f} | {metrics['steps']:,} |")
+        train = f"{metrics['train_nll']:.3f}"
+        print(f"| {name} | {nll:.3f} | {difference:+.3f} | {test} | {train} | {metrics['steps']:,} |")
 
 
 if __name__ == "__main__":
