@@ -137,6 +137,7 @@ def hear_network():
     import soundfile
 
     from aeolian.transcription import basic_pitch
+    from aeolian.transcription.threads import available_threads
 
     session = basic_pitch.BasicPitch()._session
     window = np.zeros((2, basic_pitch.WINDOW_SAMPLES, 1), np.float32)
@@ -144,7 +145,7 @@ def hear_network():
 
     def hear(file):
         windows = math.ceil(soundfile.info(file).duration * basic_pitch.SAMPLE_RATE_HZ / basic_pitch.STRIDE_SAMPLES)
-        with ThreadPoolExecutor(basic_pitch.available_threads()) as pool:
+        with ThreadPoolExecutor(available_threads()) as pool:
             list(pool.map(lambda _: session.run(None, feed)[0].shape, range(math.ceil(windows / len(window)))))
         return []
 

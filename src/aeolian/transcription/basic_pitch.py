@@ -8,7 +8,6 @@ TensorFlow it wants, are never imported. The notes are those that its own `predi
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from aeolian.music.notes import Notes
 from aeolian.transcription.note_decoding import FrameNotes, Posteriorgram, Thresholds
 from aeolian.transcription.posteriors import Posteriors, decode_all
 from aeolian.transcription.resampling import mono_blocks
+from aeolian.transcription.threads import available_threads
 from aeolian.transcription.transcriber import Recording, Report, silent
 
 SAMPLE_RATE_HZ = 22_050
@@ -41,7 +41,6 @@ _LAG_S = HOP_SAMPLES / SAMPLE_RATE_HZ * (WINDOW_FRAMES - WINDOW_SAMPLES / HOP_SA
 _INPUT = "serving_default_input_2:0"
 _SOUNDING, _ONSET = "StatefulPartitionedCall:1", "StatefulPartitionedCall:2"
 _WINDOWS_A_RUN = 2
-_MAX_THREADS = 16
 
 Windows = NDArray[np.float32]
 
@@ -158,11 +157,3 @@ def weights_path() -> Path:
         "The weights of Basic Pitch are not installed.",
         remedy="Install the package basic-pitch 0.4.0 (no dependencies).",
     )
-
-
-def available_threads() -> int:
-    """Cores to use: OMP_NUM_THREADS if set, else those this process may run on."""
-    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if told.isdigit() and int(told):
-        return min(int(told), _MAX_THREADS)
-    return min(len(os.sched_getaffinity(0)), _MAX_THREADS)

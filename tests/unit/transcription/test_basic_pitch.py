@@ -12,9 +12,10 @@ from golden_clip import RATE_HZ, clip
 
 from aeolian.errors import AeolianError, InputError
 from aeolian.transcription import basic_pitch
-from aeolian.transcription.basic_pitch import BasicPitch, available_threads, frame_times_s, timed, weights_path
+from aeolian.transcription.basic_pitch import BasicPitch, frame_times_s, timed, weights_path
 from aeolian.transcription.note_decoding import FrameNotes, Thresholds
 from aeolian.transcription.posteriors import Posteriors
+from aeolian.transcription.threads import available_threads
 from aeolian.transcription.transcriber import ArrayRecording
 
 GOLDENS = json.loads(Path(__file__).with_name("goldens.json").read_text())

@@ -44,6 +44,10 @@ class ModelConfig:
     norm_epsilon: float = 0.001
     velocity_scale: float = 80.0
     velocity_bias: float = 10.0
+    # `predict_onset_threshold` and its kin; 0: offsets are not used.
+    onset_threshold: float = 0.5
+    frame_threshold: float = 0.5
+    offset_threshold: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("conv_filters", "conv_pools", "conv_dropouts"):

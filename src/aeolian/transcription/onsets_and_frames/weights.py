@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from aeolian.errors import UsageError
 from aeolian.transcription.onsets_and_frames.config import PITCHES, STACKS, ModelConfig, from_document, to_document
@@ -97,7 +97,7 @@ def write_model(folder: Path, config: ModelConfig, weights: Mapping[str, Floats]
     stored = {name: np.ascontiguousarray(weights[name], dtype) for name in sorted(weights)}
     check(stored, config, "the set of weights in 16 bits")
     partial = folder / f".{WEIGHTS_NAME}.partial"
-    save_file(stored, partial)
+    partial.write_bytes(save(stored))
     partial.replace(folder / WEIGHTS_NAME)
     text = json.dumps(to_document(config, **more), indent=2, sort_keys=True) + "\n"
     partial = folder / f".{CONFIG_NAME}.partial"
