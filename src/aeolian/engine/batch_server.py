@@ -1,14 +1,17 @@
-"""The worker's end of `NextDatum`: a gRPC server for one program on a port of this machine.
+"""The worker's end of `NextDatum`: a gRPC server for one program, on a port of this machine or a socket in a folder.
 
 The only module that needs grpcio; `engine.batching` imports it when a pipeline asks for datum_batching.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 
 import grpc
 
+from aeolian.engine.docker_relay import SOCKET
 from aeolian.next_datum import METHOD, SERVICE, decode, encode
 
 # A program makes one call at a time; one that makes more has them answered in turn.
@@ -32,9 +35,12 @@ class Asking:
 
 
 class BatchServer:
-    """Calls `asked` on each NextDatum. `port` is a free one of the loopback interface."""
+    """Calls `asked` on each NextDatum.
 
-    def __init__(self, asked: Callable[[Asking], None]) -> None:
+    `port` is a free one of the loopback interface; with a `folder` it is 0, and it is the socket `SOCKET` there.
+    """
+
+    def __init__(self, asked: Callable[[Asking], None], folder: Path | None = None) -> None:
         self._asked = asked
         method = grpc.unary_unary_rpc_method_handler(
             self._next_datum, request_deserializer=decode, response_serializer=encode
@@ -44,8 +50,21 @@ class BatchServer:
             handlers=[grpc.method_handlers_generic_handler(SERVICE, {METHOD: method})],
             options=[("grpc.so_reuseport", 0)],
         )
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        if folder is None:
+            self.port = self._server.add_insecure_port("127.0.0.1:0")
+        else:
+            self.port = 0
+            self._add_socket(folder)
         self._server.start()
+
+    def _add_socket(self, folder: Path) -> None:
+        # By way of a descriptor: a socket's path has at most 107 bytes, and a folder may lie deeper.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._server.add_insecure_port(f"unix:/proc/self/fd/{descriptor}/{SOCKET}")
+        finally:
+            os.close(descriptor)
+        (folder / SOCKET).chmod(0o666)
 
     def _next_datum(self, errors: list[str], context: grpc.ServicerContext) -> list[str]:
         asking = Asking(errors[-1] if errors else "")

@@ -18,9 +18,10 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from aeolian.engine import docker_relay
 from aeolian.engine.executors import Launch
 from aeolian.engine.processes import Exit, Processes, too_long
-from aeolian.engine.scratch import remove
+from aeolian.engine.scratch import empty, remove
 from aeolian.errors import AeolianError
 from aeolian.next_datum import PORT_VARIABLE
 
@@ -64,25 +65,38 @@ class Batch:
     def __init__(self, processes: Processes, folder: Path) -> None:
         self.folder = folder
         self._home = folder.with_name(f"{folder.name}.process")
+        self.worker = self._home / "worker"
         self._processes = processes
         self._life: _Life | None = None
 
     def clear(self) -> None:
         """Makes room for the next datum. What the process keeps in its temporary folder stays as long as it lives."""
-        for folder in [self.folder / "pfs", self.folder / "secrets"] if self._life else [self.folder]:
-            remove(folder)
+        if not self._life:
+            remove(self.folder)
+            return
+        # The folder itself stays: a container sees that one, whatever is made in its place.
+        empty(self.folder / "pfs")
+        remove(self.folder / "secrets")
 
-    def run(self, launch: Launch, datum: Mapping[str, str], log: BinaryIO, timeout_s: float | None) -> Exit:
+    def run(
+        self,
+        launch: Launch,
+        datum: Mapping[str, str],
+        log: BinaryIO,
+        timeout_s: float | None,
+        end_rest: Callable[[], None] = lambda: None,
+    ) -> Exit:
         """Has the datum that is laid out done. `datum` is its environment, `launch` starts a process if there is none.
 
-        Raises `AeolianError` if there is no grpcio.
+        `end_rest` ends what is left of such a process when it has been killed. Raises `AeolianError` if there is no
+        grpcio.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         if self._life is not None and self._life.over():
             self._end_life()
         if self._life is None:
             alone = {name: value for name, value in launch.environment.items() if name not in datum}
-            self._life = _Life(self._processes, replace(launch, environment=alone), self._home)
+            self._life = _Life(self._processes, replace(launch, environment=alone), self._home, end_rest)
         write_dotenv(self.folder / "pfs" / DOTENV, datum)
         end = self._life.do([f"{name}={value}" for name, value in datum.items()], log, deadline)
         if end is None:
@@ -106,21 +120,24 @@ class Batch:
 class _Life:
     """One process from its start to its end, and the server that it asks. Used by one thread."""
 
-    def __init__(self, processes: Processes, launch: Launch, home: Path) -> None:
+    def __init__(self, processes: Processes, launch: Launch, home: Path, end_rest: Callable[[], None]) -> None:
         self._processes = processes
+        self._end_rest = end_rest
         self._pid = 0
         self._exit: Exit | None = None
         self._asking: Asking | None = None
         self._events: SimpleQueue[Asking | Exit] = SimpleQueue()
-        self._server = _serve(self._tell)
-        self._output, writer = os.pipe()
+        for folder in filter(None, (home, launch.worker)):
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._server = _serve(self._tell, launch.worker)
+        self._output, writer = _shared_pipe(launch.worker) if launch.worker else os.pipe()
         self._bell, self._ringer = socket.socketpair()
         os.set_blocking(self._output, False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
         self._selector.register(self._bell, selectors.EVENT_READ)
-        home.mkdir(parents=True, exist_ok=True)
-        launch = replace(launch, environment=launch.environment | _worker_environment(self._server.port))
+        if self._server.port:
+            launch = replace(launch, environment=launch.environment | _worker_environment(self._server.port))
         self._thread = threading.Thread(target=self._live, args=(launch, writer, home), name="batch", daemon=True)
         self._thread.start()
 
@@ -154,6 +171,7 @@ class _Life:
         with Path(os.devnull).open("wb", buffering=0) as nowhere:
             self.end(nowhere)
         self._thread.join()
+        self._end_rest()
         self._server.close()
         self._selector.close()
         self._bell.close()
@@ -235,7 +253,16 @@ def _worker_environment(port: int) -> dict[str, str]:
     return {PORT_VARIABLE: str(port), "no_grpc_proxy": ",".join(filter(None, ["localhost", *spared]))}
 
 
-def _serve(asked: "Callable[[Asking], None]") -> "BatchServer":
+def _shared_pipe(folder: Path) -> tuple[int, int]:
+    """Both ends of a pipe that also a container into which `folder` is mounted can write to."""
+    path = folder / docker_relay.OUTPUT
+    os.mkfifo(path)
+    path.chmod(0o666)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    return reader, os.open(path, os.O_WRONLY)
+
+
+def _serve(asked: "Callable[[Asking], None]", folder: Path | None) -> "BatchServer":
     # Not at the top: grpcio takes a quarter of a second to load, and other pipelines do without.
     try:
         module = importlib.import_module("aeolian.engine.batch_server")
@@ -244,5 +271,5 @@ def _serve(asked: "Callable[[Asking], None]") -> "BatchServer":
             f"datum_batching needs the package {error.name}.",
             remedy="Install grpcio, or take datum_batching out of the spec.",
         ) from None
-    server: BatchServer = module.BatchServer(asked)
+    server: BatchServer = module.BatchServer(asked, folder)
     return server

@@ -1,27 +1,33 @@
 """Runs a datum's program in its image, through the command line of Docker.
 
 A container sees the datum's folder as /pfs, the image's own /src, an empty /tmp, and nothing else that can be
-written: no network, no capabilities, never root. `Processes` times and ends the client, `clean_up` the container.
+written: no network, no capabilities, never root. `Processes` times and ends the client, `end` the container.
 """
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aeolian.engine import docker_client, docker_relay
 from aeolian.engine.executors import Command, Executor, Launch, stdin_bytes, thread_environment
 from aeolian.engine.spec import Spec
-from aeolian.errors import AeolianError, UsageError
+from aeolian.errors import UsageError
+from aeolian.next_datum import PORT_VARIABLE
+
+log = logging.getLogger(__name__)
 
 CONTAINER_FILE = "container"
 # Who programs are where `aeolian` itself is root: nobody.
-_NOBODY = 65534
-_CLIENT_SECONDS = 60.0
+_NOBODY = (65534, 65534)
+# Where a program of many datums finds its worker: a port of its own loopback interface, as on a cluster, and behind it
+# a folder that engine and container share.
+_WORKER_PORT = 1080
+_WORKER_FOLDER = "/run/aeolian"
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _QUANTITY = re.compile(r"(\d+\.?\d*|\.\d+)([kMGT]|[KMGT]i)?")
 _HEEDED = re.compile(r"PATH|HOME|TMPDIR|(DOCKER|BUILDKIT|LD|XDG|SSL|SSH|GO)\w*|\w+_PROXY", re.IGNORECASE)
@@ -30,6 +36,7 @@ _CONFINED = (
     "--read-only",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
+    "--pids-limit=4096",
     "--tmpfs=/tmp:rw,nosuid,nodev,mode=1777",
     "--log-driver=none",
 )
@@ -37,12 +44,18 @@ _CONFINED = (
 
 @dataclass(frozen=True)
 class DockerExecutor:
-    """Containers of one image. `image_id`, `memory_bytes` and `cpus` come from `ready`; 0 is no limit."""
+    """Containers of one image. All but `client` comes from `ready`.
+
+    0 is no limit of memory or cores; `user` (uid, gid) is what the spec asks for, where it is applied; `gpus` is how
+    many the containers get.
+    """
 
     client: str
     image_id: str = ""
     memory_bytes: int = 0
     cpus: float = 0.0
+    user: tuple[int, int] | None = None
+    gpus: int = 0
 
     name = "docker"
 
@@ -56,10 +69,7 @@ class DockerExecutor:
         image = spec.transform.image
         if not image:
             raise UsageError(f"The pipeline {spec.name} names no image.", remedy="Run it without --executor docker.")
-        done = _ask(self.client, "image", "inspect", "--format={{.Id}}", image)
-        if done.returncode:
-            remedy = f"Build it with `make images`, or fetch it with `docker pull {image}`."
-            raise AeolianError(f"The image {image} of the pipeline {spec.name} is not on this machine.", remedy=remedy)
+        image_id = docker_client.image_id(self.client, image, spec.name)
         limits = spec.document.get("resource_limits", {})
         try:
             memory = quantity(str(limits.get("memory") or "0"))
@@ -67,7 +77,10 @@ class DockerExecutor:
             what = f"resource_limits.memory of the pipeline {spec.name} is {limits['memory']!r}."
             raise UsageError(what, remedy="Write it as 512Mi, 4Gi or 4G.") from None
         cpus = min(float(limits.get("cpu") or 0), float(os.cpu_count() or 1))
-        return DockerExecutor(self.client, done.stdout.strip(), memory, cpus)
+        user = _user(self.client, image_id, spec)
+        return replace(
+            self, image_id=image_id, memory_bytes=memory, cpus=cpus, user=user, gpus=_gpus(self.client, spec)
+        )
 
     def protects(self, folder: Path) -> bool:
         """A file can always be mounted read-only."""
@@ -76,9 +89,10 @@ class DockerExecutor:
     def launch(self, command: Command) -> Launch:
         """The client that runs `command` in a container; it ends when the container has, with the same code."""
         folder = command.pfs.parent
-        (folder / CONTAINER_FILE).write_text(container_name(command))
-        argv = [self.client, "run", "--rm", f"--name={container_name(command)}", *_CONFINED, *self._limits()]
-        argv += [f"--user={_hand_over(command)}", f"--mount={_bind(command.pfs, '/pfs')}"]
+        _mark(command).write_text(container_name(command))
+        uid, gid = _hand_over(command, self.user)
+        argv = [self.client, "run", "--rm", f"--name={container_name(command)}", *_CONFINED, *self._resources()]
+        argv += [f"--user={uid}:{gid}", f"--mount={_bind(command.pfs, '/pfs')}"]
         argv += [f"--mount={_bind(file, _inside(command, file))},readonly" for file in command.read_only]
         argv += [f"--mount={mount},readonly" for mount in _secret_files(command)]
         if command.working_dir:
@@ -87,56 +101,56 @@ class DockerExecutor:
             argv.append("--interactive")
         environment = thread_environment(command.threads) | {"HOME": "/tmp"} | command.environment
         environment |= command.secrets.environment
+        words = command.argv
+        if command.worker:
+            argv.append(f"--mount={_bind(command.worker, _WORKER_FOLDER)},readonly")
+            environment |= {PORT_VARIABLE: str(_WORKER_PORT), "no_grpc_proxy": "localhost"}
+            relay = Path(docker_relay.__file__).read_text()
+            words = ("python3", "-I", "-c", relay, str(_WORKER_PORT), _WORKER_FOLDER, *words)
         # By name, as arguments are there for all to read; by value what the client itself would heed.
         of_client = {name for name in environment if _HEEDED.fullmatch(name)}
         argv += [
             f"--env={name}={value}" if name in of_client else f"--env={name}" for name, value in environment.items()
         ]
         by_name = {name: value for name, value in environment.items() if name not in of_client}
-        argv += [f"--entrypoint={command.argv[0]}", self.image_id, *command.argv[1:]]
-        return Launch(argv, {**os.environ, **by_name}, folder, stdin_bytes(command.stdin))
+        argv += [f"--entrypoint={words[0]}", self.image_id, *words[1:]]
+        return Launch(argv, {**os.environ, **by_name}, folder, stdin_bytes(command.stdin), worker=command.worker)
 
-    def clean_up(self, command: Command) -> None:
-        """Ends the container, if it is still there, and makes links to /pfs lead to where that is here."""
-        _remove(self.client, [container_name(command)])
-        (command.pfs.parent / CONTAINER_FILE).unlink(missing_ok=True)
+    def settle(self, command: Command) -> None:
+        """Makes links to /pfs lead to where that is here."""
         _relink(command.pfs)
 
-    def _limits(self) -> list[str]:
-        limits = [f"--memory={self.memory_bytes}", f"--memory-swap={self.memory_bytes}"] if self.memory_bytes else []
-        return [*limits, f"--cpus={self.cpus:g}"] if self.cpus else limits
+    def end(self, command: Command) -> None:
+        """Ends the container, if it is still there."""
+        docker_client.remove(self.client, [container_name(command)])
+        _mark(command).unlink(missing_ok=True)
+
+    def _resources(self) -> list[str]:
+        given = [f"--memory={self.memory_bytes}", f"--memory-swap={self.memory_bytes}"] if self.memory_bytes else []
+        given += [f"--cpus={self.cpus:g}"] if self.cpus else []
+        return [*given, f"--gpus={self.gpus}"] if self.gpus else given
 
 
 def docker_executor() -> DockerExecutor:
     """The executor of this machine's Docker. Raises `AeolianError` if there is none, or its engine does not answer."""
-    client = shutil.which("docker")
-    if client is None:
-        raise AeolianError(
-            "There is no command `docker` on this machine.", remedy="Install Docker, or leave --executor docker out."
-        )
-    done = _ask(client, "version", "--format={{.Server.Version}}")
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1].rstrip(".")
-        raise AeolianError(
-            f"No Docker engine answers ({reason}).", remedy="Start Docker, or leave --executor docker out."
-        )
-    return DockerExecutor(client)
+    return DockerExecutor(docker_client.find_client())
 
 
 def end_leftovers(scratch: Path) -> None:
     """Ends the containers of datums that a killed engine left in `scratch`. Costs nothing where there are none."""
     names = []
-    for mark in scratch.glob(f"*/{CONTAINER_FILE}"):
+    for mark in scratch.glob(f"*/{CONTAINER_FILE}*"):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             names.append(mark.read_text())
     client = shutil.which("docker")
     if names and client:
-        _remove(client, names)
+        docker_client.remove(client, names)
 
 
 def container_name(command: Command) -> str:
-    """The container of a datum's folder: no two folders share one."""
-    return f"aeolian-{hashlib.sha256(os.fsencode(command.pfs)).hexdigest()[:24]}"
+    """The container of a command: no two that run at once share one."""
+    of_many = "-batch" if command.worker else ""
+    return f"aeolian-{hashlib.sha256(os.fsencode(command.pfs)).hexdigest()[:24]}{of_many}"
 
 
 def quantity(text: str) -> int:
@@ -147,10 +161,38 @@ def quantity(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2] or ""])
 
 
+def _user(client: str, image: str, spec: Spec) -> tuple[int, int] | None:
+    """Who `transform.user` says; None where that is nobody, root, or not for us to give files to."""
+    if not spec.transform.user or os.getuid():
+        return None
+    user = docker_client.user_of(client, image, spec.transform.user)
+    if user[0] == 0:
+        log.warning("pipeline %s: transform.user is root; here no program in an image is, so it is nobody", spec.name)
+        return None
+    return user
+
+
+def _gpus(client: str, spec: Spec) -> int:
+    if spec.gpus and not docker_client.offers_gpus(client):
+        log.warning("pipeline %s asks for a GPU; Docker has none to give here, so it runs without", spec.name)
+        return 0
+    return spec.gpus
+
+
+def _mark(command: Command) -> Path:
+    """The file that tells a later engine which container to end."""
+    return command.pfs.parent / (f"{CONTAINER_FILE}-batch" if command.worker else CONTAINER_FILE)
+
+
 def _bind(source: Path, target: str) -> str:
     """A mount in Docker's notation, which is one line of CSV."""
     fields = [f"source={source}", f"target={target}"]
     return ",".join(["type=bind", *('"' + field.replace('"', '""') + '"' for field in fields)])
+
+
+def _inside(command: Command, file: Path) -> str:
+    """The path at which the container sees a file of the datum."""
+    return f"/pfs/{file.relative_to(command.pfs)}"
 
 
 def _secret_files(command: Command) -> list[str]:
@@ -162,22 +204,17 @@ def _secret_files(command: Command) -> list[str]:
     ]
 
 
-def _inside(command: Command, file: Path) -> str:
-    """The path at which the container sees a file of the datum."""
-    return f"/pfs/{file.relative_to(command.pfs)}"
-
-
-def _hand_over(command: Command) -> str:
-    """Who the program is, as `UID:GID`: the caller, or nobody, who is given the datum's files, for root."""
+def _hand_over(command: Command, wanted: tuple[int, int] | None) -> tuple[int, int]:
+    """Who the program is: the caller; for root the wanted user, or nobody, who is given the datum's files."""
     if os.getuid():
-        return f"{os.getuid()}:{os.getgid()}"
-    not_its_own = set(command.read_only)
-    os.chown(command.pfs, _NOBODY, _NOBODY)
+        return os.getuid(), os.getgid()
+    who, not_its_own = wanted or _NOBODY, set(command.read_only)
+    os.chown(command.pfs, *who)
     for folder, folders, files in os.walk(command.pfs):
         for path in (Path(folder, name) for name in (*folders, *files)):
             if path not in not_its_own:
-                os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
-    return f"{_NOBODY}:{_NOBODY}"
+                os.chown(path, *who, follow_symlinks=False)
+    return who
 
 
 def _relink(pfs: Path) -> None:
@@ -187,25 +224,3 @@ def _relink(pfs: Path) -> None:
             if path.is_symlink() and (target := str(path.readlink())).startswith("/pfs/"):
                 path.unlink()
                 path.symlink_to(f"{pfs}{target.removeprefix('/pfs')}")
-
-
-def _remove(client: str, names: Sequence[str]) -> None:
-    _ask(client, "rm", "--force", "--volumes", *names)
-
-
-def _ask(client: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    """What the client says. In a session of its own, so that Ctrl-C does not end it half-way."""
-    try:
-        return subprocess.run(
-            [client, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_CLIENT_SECONDS,
-            start_new_session=True,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        remedy = "Restart Docker, or leave --executor docker out."
-        raise AeolianError(f"Docker did not answer within {_CLIENT_SECONDS:g} s.", remedy=remedy) from None

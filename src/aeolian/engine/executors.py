@@ -26,7 +26,8 @@ _THREAD_VARIABLES = (
 class Command:
     """A datum's command in the words of its spec, and the folders that stand for /pfs and /src.
 
-    `read_only`: files of /pfs that are objects of the store.
+    `read_only`: files of /pfs that are objects of the store. `worker`: for a program of many datums, the folder of what
+    it needs to reach its worker where there is no network.
     """
 
     argv: tuple[str, ...]
@@ -42,13 +43,15 @@ class Command:
     secrets: Secrets = NO_SECRETS
     mounts: tuple[tuple[str, Path], ...] = ()
     read_only: tuple[Path, ...] = ()
+    worker: Path | None = None
 
 
 @dataclass(frozen=True)
 class Launch:
     """What to start: arguments, environment, folder, and the bytes of its standard input, None for none.
 
-    `read_only` are files that it must not be able to change.
+    `read_only` are files that it must not be able to change. `worker` is the folder through which a program of many
+    datums reaches its worker; None if it is told a port of this machine.
     """
 
     argv: list[str]
@@ -56,6 +59,7 @@ class Launch:
     folder: Path
     stdin: bytes | None
     read_only: tuple[Path, ...] = ()
+    worker: Path | None = None
 
 
 class Executor(Protocol):
@@ -83,7 +87,11 @@ class Executor(Protocol):
         """The process that does `command`."""
         ...
 
-    def clean_up(self, command: Command) -> None:
+    def settle(self, command: Command) -> None:
+        """Makes what the program wrote for a datum what it would be if it had run here."""
+        ...
+
+    def end(self, command: Command) -> None:
         """Ends what killing the process group leaves behind."""
         ...
 
@@ -125,7 +133,10 @@ class ProcessExecutor:
         stdin = stdin_bytes(tuple(here(line) for line in command.stdin))
         return Launch(argv, environment, folder, stdin, command.read_only)
 
-    def clean_up(self, command: Command) -> None:
+    def settle(self, command: Command) -> None:
+        """It did run here."""
+
+    def end(self, command: Command) -> None:
         """Nothing is left: the process group has been killed."""
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from aeolian.engine import catalog
 from aeolian.engine.batching import Batches
+from aeolian.engine.datum_sets import datum_sets
 from aeolian.engine.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener
 from aeolian.engine.executors import Executor
 from aeolian.engine.inputs import Datum, datums
@@ -107,11 +108,12 @@ class JobRun:
             threads=threads,
             deadline=self._clock + limit if (limit := spec.job_timeout_s) is not None else None,
             secrets=secrets,
-            batches=batches if self._batched() else None,
+            batches=batches if spec.batching else None,
         )
         with batches, ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
             try:
-                pending = {pool.submit(work, datum) for datum in todo}
+                sets = datum_sets(todo, spec.datum_sets, parallel)
+                pending = {pool.submit(_one_after_another, together, work) for together in sets}
                 while pending:
                     done, pending = wait(pending, SECONDS_BETWEEN_LOOKS, FIRST_EXCEPTION)
                     for future in done:
@@ -120,10 +122,6 @@ class JobRun:
                 self.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-
-    def _batched(self) -> bool:
-        """Whether one process does many datums. In a container it could not reach the worker: there is no network."""
-        return self._pipeline.spec.batching and self._executor.name == "process"
 
     def _parallel(self, count: int) -> int:
         spec = self._pipeline.spec
@@ -166,3 +164,8 @@ class JobRun:
         )
         self._listener(event)
         return event
+
+
+def _one_after_another(together: list[Datum], work: Callable[[Datum], None]) -> None:
+    for datum in together:
+        work(datum)

@@ -82,9 +82,9 @@ def program_hash(store: Store, pipeline: Pipeline, image: str = "") -> str:
 
 
 def _transform(spec: Spec) -> dict[str, Any]:
-    """What counts of a transform; which secrets it wants only if it wants any, so that other hashes stay."""
+    """What counts of a transform; which secrets and user it wants only if it wants any, so that other hashes stay."""
     parts = asdict(spec.transform)
-    return parts if parts["secrets"] else {name: part for name, part in parts.items() if name != "secrets"}
+    return {name: part for name, part in parts.items() if part or name not in ("secrets", "user")}
 
 
 def _tree_hash(store: Store, root: Path) -> str:

@@ -83,6 +83,16 @@ def remove(folder: Path) -> None:
         shutil.rmtree(folder, onerror=_unlock)
 
 
+def empty(folder: Path) -> None:
+    """Removes all that is in a folder, whatever permissions a program gave it and its parts."""
+    folder.chmod(0o755)
+    for path in list(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            remove(path)
+        else:
+            path.unlink()
+
+
 def _unlock(function: Callable[[str], object], path: str, error: object) -> None:
     with contextlib.suppress(FileNotFoundError):
         Path(path).parent.chmod(0o700)

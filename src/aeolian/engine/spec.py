@@ -72,6 +72,16 @@ class Transform:
     accept_return_code: tuple[int, ...] = ()
     working_dir: str = ""
     secrets: tuple[Secret, ...] = ()
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class DatumSetSpec:
+    """How many datums, bytes of inputs, or sets for each worker; 0 where that is not said."""
+
+    number: int = 0
+    size_bytes: int = 0
+    per_worker: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,7 @@ class Spec:
     output_branch: str = DEFAULT_BRANCH
     parallelism: int = 0
     gpus: int = 0
+    datum_sets: DatumSetSpec = DatumSetSpec()
     datum_timeout_s: float | None = None
     job_timeout_s: float | None = None
     datum_tries: int = DEFAULT_TRIES
@@ -131,6 +142,7 @@ def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | 
             accept_return_code=tuple(transform.get("accept_return_code", ())),
             working_dir=transform.get("working_dir", ""),
             secrets=tuple(Secret(**secret) for secret in transform.get("secrets", ())),
+            user=transform.get("user", ""),
         ),
         input=_input(data["input"], data["pipeline"]["name"]) if data.get("input") else None,
         document=data,
@@ -140,6 +152,7 @@ def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | 
         gpus=max(
             int(data.get(kind, {}).get("gpu", {}).get("number", 0)) for kind in ("resource_requests", "resource_limits")
         ),
+        datum_sets=DatumSetSpec(**{name: int(value) for name, value in data.get("datum_set_spec", {}).items()}),
         datum_timeout_s=_seconds(data.get("datum_timeout")),
         job_timeout_s=_seconds(data.get("job_timeout")),
         datum_tries=int(data.get("datum_tries") or DEFAULT_TRIES),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -105,6 +105,8 @@ def _try(
     mounts = link_mounts(task.secrets, layout.folder / "secrets")
     clock = _note(result, "download", clock)
     command = _command(task, datum, layout, mounts, transform.cmd, transform.stdin)
+    if batch is not None:
+        command = replace(command, worker=batch.worker)
     end = _run(task, datum, command, layout, log, batch)
     _note(result, "process", clock)
     result.exit_code, result.reason = end.code, end.reason
@@ -145,13 +147,17 @@ def _run(task: Task, datum: Datum, command: Command, layout: Layout, log: Binary
     if task.deadline is not None:
         left = max(task.deadline - time.monotonic(), 0.0)
         limit = left if limit is None else min(limit, left)
+    executor = task.executor
     try:
-        launch = task.executor.launch(command)
+        launch = executor.launch(command)
         if batch is None:
             return task.processes.run(launch, log, layout.folder, limit)
-        return batch.run(launch, {name: launch.environment[name] for name in _datum_environment(datum)}, log, limit)
+        environment = {name: launch.environment[name] for name in _datum_environment(datum)}
+        return batch.run(launch, environment, log, limit, lambda: executor.end(command))
     finally:
-        task.executor.clean_up(command)
+        if batch is None:
+            executor.end(command)
+        executor.settle(command)
 
 
 def _command(

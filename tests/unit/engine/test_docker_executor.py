@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engine_bench import spec_of
 
-from aeolian.engine import docker
+from aeolian.engine import docker_client
 from aeolian.engine.catalog import find
 from aeolian.engine.docker import DockerExecutor, container_name, docker_executor, end_leftovers, quantity
 from aeolian.engine.executors import Command
@@ -82,6 +82,86 @@ def test_no_program_is_root(command, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 501)
     monkeypatch.setattr(os, "getgid", lambda: 20)
     assert "--user=501:20" in DockerExecutor("docker", "i").launch(command).argv
+
+
+def client_with_users(folder: Path) -> Path:
+    """A stand-in that has an image whose /etc has these users and groups, as `docker cp` hands files out: by tar."""
+    for name, text in (("passwd", "root:x:0:0::/:\nsinger:x:1001:1002:A Singer:/:"), ("group", "choir:x:2001:")):
+        (folder / name).write_text(text)
+    body = (
+        'case "$1" in image) echo sha256:1;; create) echo made;; '
+        f'cp) name=${{3##*/}}; cd {folder}; [ "$3" = "made:/etc/$name" ] && tar -c $name;; esac'
+    )
+    return client(folder / "bin", body)[0]
+
+
+@pytest.mark.parametrize(
+    ("user", "ids"),
+    [
+        ("1000", (1000, 1000)),
+        ("1000:50", (1000, 50)),
+        ("singer", (1001, 1002)),
+        ("singer:choir", (1001, 2001)),
+        ("singer:7", (1001, 7)),
+        ("", None),
+        ("root", None),
+        ("0:0", None),
+    ],
+)
+def test_the_user_of_the_spec_is_who_the_program_is_unless_that_is_root(command, tmp_path, monkeypatch, user, ids):
+    given = []
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, *who, **options: given.append((Path(path).name, who)))
+    script = client_with_users(tmp_path)
+    executor = DockerExecutor(str(script)).ready(spec(transform=transform() | {"user": user}))
+    uid, gid = ids or (65534, 65534)
+    assert f"--user={uid}:{gid}" in executor.launch(command).argv
+    assert given == [("pfs", (uid, gid)), ("out", (uid, gid))]
+
+
+def test_a_user_that_the_image_lacks_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    script = client_with_users(tmp_path)
+    with pytest.raises(UsageError, match=r"no user 'nobody-knows'.*numbers"):
+        DockerExecutor(str(script)).ready(spec(transform=transform() | {"user": "nobody-knows"}))
+
+
+def test_who_is_not_root_cannot_give_files_away_and_programs_are_who_it_is(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 501)
+    monkeypatch.setattr(os, "getgid", lambda: 20)
+    executor = DockerExecutor(str(client_with_users(tmp_path))).ready(spec(transform=transform() | {"user": "singer"}))
+    assert "--user=501:20" in executor.launch(command).argv
+
+
+@pytest.mark.parametrize(
+    ("told", "options"),
+    [
+        ('{"Runtimes": {"runc": {}, "nvidia": {}}}', ["--gpus=2"]),
+        ('{"Runtimes": {"runc": {}}, "DiscoveredDevices": [{"ID": "nvidia.com/gpu=0"}]}', ["--gpus=2"]),
+        ('{"Runtimes": {"runc": {}}, "DiscoveredDevices": null}', []),
+        ("it does not answer", []),
+    ],
+)
+def test_a_pipeline_that_asks_for_gpus_gets_them_where_docker_has_them(command, tmp_path, caplog, told, options):
+    script, _ = client(tmp_path / "bin", f"[ $1 = info ] && echo '{told}'; [ $1 = image ] && echo sha256:1")
+    asks = spec(transform=transform(), resource_limits={"gpu": {"type": "nvidia.com/gpu", "number": 2}})
+    argv = DockerExecutor(str(script)).ready(asks).launch(command).argv
+    assert [word for word in argv if word.startswith("--gpus")] == options
+    assert ("runs without" in caplog.text) == (not options)
+    argv = DockerExecutor(str(script)).ready(spec(transform=transform())).launch(command).argv
+    assert not any(word.startswith("--gpus") for word in argv)
+
+
+def test_inputs_that_are_objects_of_the_store_are_mounted_read_only_and_stay_the_stores(command, monkeypatch):
+    given, large = [], command.pfs / "in" / "large"
+    large.parent.mkdir()
+    large.touch()
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, *who, **options: given.append(Path(path).name))
+    argv = DockerExecutor("docker", "i").launch(replace(command, read_only=(large,))).argv
+    mounts = [next(csv.reader([word.removeprefix("--mount=")])) for word in argv if word.startswith("--mount=")]
+    assert mounts[1] == ["type=bind", f"source={large}", "target=/pfs/in/large", "readonly"]
+    assert sorted(given) == ["in", "out", "pfs"]
 
 
 def test_environment_is_passed_by_name_unless_the_client_itself_would_heed_it(command, monkeypatch):
@@ -173,7 +253,7 @@ def test_no_docker_and_no_engine_are_told_apart(tmp_path, monkeypatch):
 
 def test_an_engine_that_hangs_is_told(tmp_path, monkeypatch):
     script, _ = client(tmp_path / "bin", "exec sleep 30")
-    monkeypatch.setattr(docker, "_CLIENT_SECONDS", 0.2)
+    monkeypatch.setattr(docker_client, "_CLIENT_SECONDS", 0.2)
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
     with pytest.raises(AeolianError, match="did not answer"):
         docker_executor()
@@ -188,7 +268,7 @@ def test_the_container_of_a_datum_is_ended_by_name_and_so_is_one_that_was_left(c
     end_leftovers(tmp_path)
     assert calls.read_text().split("\n") == removal
     calls.unlink()
-    executor.clean_up(command)
+    executor.end(command)
     assert calls.read_text().split("\n") == removal
     calls.unlink()
     end_leftovers(tmp_path)
@@ -204,7 +284,7 @@ def test_links_to_pfs_lead_to_where_it_is_here_and_no_further(command, tmp_path)
     (out / "deep" / "a").symlink_to("/pfs/in/a.txt")
     (out / "relative").symlink_to("../in/a.txt")
     (out / "away").symlink_to("/etc/hostname")
-    DockerExecutor(str(script), "i").clean_up(command)
+    DockerExecutor(str(script), "i").settle(command)
     assert (out / "deep" / "a").read_text() == "a"
     assert (out / "relative").readlink() == Path("../in/a.txt")
     assert (out / "away").readlink() == Path("/etc/hostname")
