@@ -1,12 +1,37 @@
 """The stages as verbs of `aeolian`, with the same options as their containers."""
 
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
 from aeolian.stages import generate as _generate
 from aeolian.stages import import_checkpoint as _import_checkpoint
 from aeolian.stages import render as _render
 from aeolian.stages import transcribe as _transcribe
-from aeolian.stages.options import command
+from aeolian.stages.options import command, option
+
+
+@dataclass(frozen=True)
+class Generate(_generate.Config):
+    """Plays on from a seed, and writes the song as MIDI, as sound and as a picture.
+
+    \b
+        aeolian generate samples/midi/1.mid
+        aeolian generate --length 500 --samples 4 --key seed samples/midi/1.mid
+
+    MIDI is the seed, a file or a folder of them; without one the music starts from nothing. What is written lies in
+    generated-music/, or where --save_path says.
+    """
+
+    render: bool = option(True, help="Also write each song as WAV and as a picture.")
+    midi: Path | None = option(None, positional=True, help="The seed.")
+
+
+def _play(config: Generate) -> None:
+    _generate.run(dataclasses.replace(config, inputs=config.midi or config.inputs))
+
 
 transcribe = command(_transcribe.Config, _transcribe.run, "transcribe")
-generate = command(_generate.Config, _generate.run, "generate")
+generate = command(Generate, _play, "generate")
 import_checkpoint = command(_import_checkpoint.Config, _import_checkpoint.run, "import-checkpoint")
 render = command(_render.Config, _render.run, "render")

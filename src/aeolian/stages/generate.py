@@ -4,7 +4,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +13,14 @@ from aeolian.errors import InputError, UsageError
 from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
-from aeolian.stages.report import Entry, StageReport, in_worker
+from aeolian.stages.report import StageReport, in_worker
 from aeolian.stages.shipped_models import find_model
 
 if TYPE_CHECKING:
     from aeolian.music.codec import Tokens
     from aeolian.music.notes import Notes
     from aeolian.transformer.config import ModelConfig
+    from aeolian.transformer.guides import Wishes
     from aeolian.transformer.playing import Report
     from aeolian.transformer.weights import Weights
 
@@ -27,14 +28,29 @@ log = logging.getLogger(__name__)
 EXTENSIONS = frozenset({".mid", ".midi"})
 
 
+DEFAULT_MODEL = "aeolian-piano-v1"
+DEFAULT_FOLDER = Path("generated-music")
+BRIDGES = 8
+GOAL_EVENTS = 64
+
+
 @dataclass(frozen=True)
 class Config:
-    """Continues seeds: a MIDI file to a MIDI file, or a folder of seeds to a folder of songs."""
+    """Plays on from seeds: a MIDI file to a MIDI file, or a folder of seeds to a folder of songs.
 
-    load_path: Path = option(help="A model folder, of train.py or the ancestor's; or the name of a shipped model.")
-    inputs: Path = option(help="The seed, a MIDI file, or a folder of seeds.")
-    save_path: Path = option(help="The MIDI file to write, or the folder, if the seeds come from a folder.")
+    Without a seed the music starts from nothing.
+    """
+
+    load_path: Path = option(
+        Path(DEFAULT_MODEL), help="A model folder, of train.py or the ancestor's; or the name of a shipped model."
+    )
+    inputs: Path | None = option(None, help="The seed, a MIDI file, or a folder of seeds.")
+    save_path: Path | None = option(
+        None, help="The MIDI file to write, or the folder, if the seeds come from one  [default: in generated-music/]."
+    )
     length: int = option(2048, help="Events to add to each seed.", minimum=1)
+    samples: int = option(1, help="How many songs to make of each seed, side by side.", minimum=1, maximum=256)
+    render: bool = option(False, help="Also write each song as WAV and as a picture.")
     max_seq: int | None = option(None, help="Context in tokens, at most (and by default) the model's.", minimum=2)
     beam: int = option(0, help="Width of a beam search instead of sampling; 0 or 1 samples.", minimum=0, maximum=64)
     mode: str = option("dec", help="How to generate; there is one way, dec, decoding.", choices=("dec",))
@@ -42,6 +58,20 @@ class Config:
     temperature: float = option(1.0, help="Below 1 safer, above 1 wilder; 0 the likeliest.", minimum=0.0, maximum=10.0)
     top_k: int = option(0, help="Draw from the k likeliest events only; 0 from all.", minimum=0)
     top_p: float = option(0.95, help="Draw from the likeliest events that hold this share.", minimum=0.0, maximum=1.0)
+    min_p: float = option(
+        0.0, help="Draw only what is at least so many times as likely as the likeliest.", minimum=0.0, maximum=1.0
+    )
+    no_repeat: int = option(0, help="No run of so many events comes twice; 0: it may. Try 32.", minimum=0)
+    longest_rest: int = option(1, help="Most whole seconds in which nothing begins or ends.", minimum=1, maximum=60)
+    key: str = option("", help="Lean towards a key, such as 'F# minor' or 'Bb dorian', or seed for the seed's own.")
+    key_strength: float = option(3.0, help="How much, in nats for each note outside it.", minimum=0.0, maximum=50.0)
+    density: float = option(0.0, help="Stay near so many notes a second; 0: as the model likes.", minimum=0.0)
+    pulse: float = option(
+        0.0, help="Keep the seed's pulse, with so many nats; 0: as the model likes. Try 2.", minimum=0.0, maximum=50.0
+    )
+    bridge_to: Path | None = option(
+        None, help="A MIDI file to lead over to: of some bridges (--samples, or 8) the one that fits it best is taken."
+    )
     seed: int = option(0, help="Of the random numbers: the same seed gives the same music.", minimum=0)
     continuation_only: bool = option(False, help="Leave the seed's own notes out of what is written.")
 
@@ -57,32 +87,45 @@ def run(config: Config) -> None:
             f"--max_seq {config.max_seq} is more than the model's context of {model.max_seq} tokens.",
             remedy="Choose at most that; a piece may be longer than the context.",
         )
+    _check(config)
     model, weights = load_model(folder)
-    if config.inputs.is_dir():
-        _run_folder(config, model, weights)
+    if config.inputs is not None and config.inputs.is_dir():
+        _run_folder(config, config.inputs, model, weights)
     else:
         _run_file(config, model, weights)
 
 
+def _check(config: Config) -> None:
+    """Raises UsageError for options that do not go together, or a key that there is not."""
+    leaning = [name for name in ("key", "density", "pulse", "no_repeat", "bridge_to") if getattr(config, name)]
+    if config.beam > 1 and (config.samples > 1 or leaning):
+        other = f"--{leaning[0]}" if leaning else "--samples"
+        raise UsageError(f"--beam and {other} do not go together.", remedy="A beam finds one song; leave one away.")
+    _wishes(config).guides(np.empty(0, np.int16))
+
+
 def _run_file(config: Config, model: "ModelConfig", weights: "Weights") -> None:
-    """One seed to one file; whatever is wrong with it ends the command."""
-    if not config.inputs.exists():
+    """One seed, or nothing, to one file or more; whatever is wrong with it ends the command."""
+    if config.inputs is not None and not config.inputs.exists():
         raise UsageError(f"There is no seed {config.inputs}.", remedy="--inputs takes a MIDI file or a folder of them.")
-    target = config.save_path / f"{config.inputs.stem}.mid" if config.save_path.is_dir() else config.save_path
+    name = f"{config.inputs.stem if config.inputs else 'from-nothing'}.mid"
+    target = config.save_path or DEFAULT_FOLDER / name
+    target = target / name if target.is_dir() else target
     output_folder(target.parent)
     with progress("generating") as show:
-        _generate(config, model, weights, config.inputs, target, show)
-    log.info("generate: %s", target)
+        written, _ = _generate(config, model, weights, config.inputs, target, show)
+    for path in written:
+        log.info("generate: %s", path)
 
 
-def _run_folder(config: Config, model: "ModelConfig", weights: "Weights") -> None:
+def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "Weights") -> None:
     """Each seed of a folder to `<its standard name>.mid`; a broken one is named, the others go on."""
-    found = input_files(config.inputs)
-    relative = {path: path.relative_to(config.inputs).as_posix() for path in found}
+    found = input_files(inputs)
+    relative = {path: path.relative_to(inputs).as_posix() for path in found}
     seeds = [path for path in found if path.suffix.lower() in EXTENSIONS]
     if not seeds and not in_worker():
-        raise UsageError(f"No MIDI file (.mid, .midi) in {config.inputs}.", remedy="Name a folder that holds seeds.")
-    output = output_folder(config.save_path)
+        raise UsageError(f"No MIDI file (.mid, .midi) in {inputs}.", remedy="Name a folder that holds seeds.")
+    output = output_folder(config.save_path or DEFAULT_FOLDER)
     report = StageReport("generate")
     for path in found:
         if path not in seeds:
@@ -97,7 +140,8 @@ def _run_folder(config: Config, model: "ModelConfig", weights: "Weights") -> Non
 
             with report.entry(relative[path]) as entry:
                 target = output / f"{stems[relative[path]]}.mid"
-                _generate(config, model, weights, path, target, advance, entry)
+                written, entry.details = _generate(config, model, weights, path, target, advance)
+                entry.outputs = [path.name for path in written]
             if entry.status != "ok":
                 advance(config.length, config.length)
     report.close(output)
@@ -107,55 +151,102 @@ def _generate(
     config: Config,
     model: "ModelConfig",
     weights: "Weights",
-    source: Path,
+    source: Path | None,
     target: Path,
     show: "Report",
-    entry: Entry | None = None,
-) -> None:
-    """One seed, played on and written to `target`. Raises InputError if it cannot be read."""
+) -> tuple[list[Path], dict[str, Any]]:
+    """One seed, played on and written to `target`, or to files numbered after it; what was written, and of what kind.
+
+    Raises InputError if the seed cannot be read.
+    """
     from aeolian.formats.midi import read_midi, write_midi
     from aeolian.music.codec import decode, encode
 
-    seed_events = encode(read_midi(source))
+    seed_events = encode(read_midi(source)) if source else np.empty(0, np.int16)
     prime = seed_events[: config.prime or None]
-    if not len(prime):
+    if source and not len(prime):
         log.info("generate: %s has no notes: the music starts from nothing", source.name)
-    added = _continuation(config, model, weights, prime, show)
-    notes = decode(np.concatenate([prime, added]))
+    songs = [decode(np.concatenate([prime, added])) for added in _continuations(config, model, weights, prime, show)]
     if config.continuation_only:
-        notes = _from(notes, prime)
-    if not len(notes):
+        songs = [_from(notes, prime) for notes in songs]
+    if not all(len(notes) for notes in songs):
         raise InputError("nothing was played: the model wrote no complete note.")
-    with whole_file(target) as partial:
-        write_midi(partial, notes)
-    if entry is not None:
-        entry.outputs = [target.name]
-        entry.details = {
-            "seed_events": len(prime),
-            "new_events": config.length,
-            "notes": len(notes),
-            "seconds": round(notes.end_s, 2),
-        }
+    written: list[Path] = []
+    for number, notes in enumerate(songs, start=1):
+        path = target if len(songs) == 1 else target.with_name(f"{target.stem}-{number}{target.suffix}")
+        with whole_file(path) as partial:
+            write_midi(partial, notes)
+        written += [path, *_rendered(config, path)]
+    return written, {
+        "seed_events": len(prime),
+        "new_events": config.length,
+        "notes": sum(map(len, songs)),
+        "seconds": round(sum(notes.end_s for notes in songs), 2),
+    }
 
 
-def _continuation(
+def _rendered(config: Config, song: Path) -> list[Path]:
+    """The song as sound and as a picture, beside it, if that is asked for."""
+    if not config.render:
+        return []
+    from aeolian.stages import render
+
+    made, _ = render.render_file(render.Config(song, song.parent), song, song.with_suffix(""), lambda *_: None)
+    return [song.with_name(name) for name in made]
+
+
+def _continuations(
     config: Config, model: "ModelConfig", weights: "Weights", prime: "Tokens", show: "Report"
-) -> "Tokens":
+) -> "list[Tokens]":
     from aeolian.transformer.decoding import Decoder
-    from aeolian.transformer.playing import beam_search, play_on
+    from aeolian.transformer.playing import beam_search, likeliest_bridge, play_on
     from aeolian.transformer.sampling import Sampling
 
-    decoder = Decoder(model, weights, batch=max(1, config.beam), context=config.max_seq)
+    goal = _goal(config.bridge_to) if config.bridge_to else None
+    samples = config.samples if goal is None or config.samples > 1 else BRIDGES
+    decoder = Decoder(model, weights, batch=config.beam if config.beam > 1 else samples, context=config.max_seq)
     if config.beam > 1:
-        return beam_search(decoder, prime, config.length, show)
-    how = Sampling(config.temperature, config.top_k, config.top_p)
-    return play_on(decoder, prime, config.length, how, _random_numbers(config.seed, prime), show)[0]
+        return [beam_search(decoder, prime, config.length, show, longest_rest_s=config.longest_rest)]
+    played = play_on(
+        decoder,
+        prime,
+        config.length,
+        Sampling(config.temperature, config.top_k, config.top_p, config.min_p),
+        [_random_numbers(config.seed, prime, number) for number in range(samples)],
+        show,
+        wishes=_wishes(config),
+        longest_rest_s=config.longest_rest,
+    )
+    if goal is None:
+        return [np.concatenate(parts) for parts in played]
+    best = likeliest_bridge(decoder, [events for events, _ in played], goal[:GOAL_EVENTS])
+    return [np.concatenate([*played[best], goal])]
 
 
-def _random_numbers(seed: int, prime: "Tokens") -> np.random.Generator:
-    """Random numbers that depend on the seed's content, not on its name or on how many seeds there are."""
+def _wishes(config: Config) -> "Wishes":
+    from aeolian.transformer.guides import Wishes
+
+    return Wishes(config.key, config.key_strength, config.density, config.pulse, config.no_repeat)
+
+
+def _goal(path: Path) -> "Tokens":
+    """The events to lead over to. Raises UsageError if there are none."""
+    from aeolian.formats.midi import read_midi
+    from aeolian.music.codec import encode
+
+    try:
+        goal = encode(read_midi(path))
+    except (InputError, OSError) as error:
+        raise UsageError(f"--bridge_to {path} cannot be read: {error}.") from None
+    if not len(goal):
+        raise UsageError(f"--bridge_to {path} has no notes to lead over to.")
+    return goal
+
+
+def _random_numbers(seed: int, prime: "Tokens", number: int) -> np.random.Generator:
+    """Random numbers that depend on the seed's content and the sample's number, not on what is made beside it."""
     digest = hashlib.sha256(prime.tobytes()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big"), *([number] if number else [])])
 
 
 def _from(notes: "Notes", prime: "Tokens") -> "Notes":

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def write_model(
-    folder: Path, model: ModelConfig, weights: "Weights", *, about: Mapping[str, Any], texts: Mapping[str, str]
+    folder: Path,
+    model: ModelConfig,
+    weights: "Weights",
+    *,
+    about: Mapping[str, Any],
+    texts: Mapping[str, str],
+    storage: str = "float32",
 ) -> None:
     """Weights, `vocabulary.json`, `texts` (name → content), and last `config.json`: the shape, with `about` beside it.
 
@@ -25,7 +31,7 @@ def write_model(
     document = {"format": FORMAT, "architecture": model.architecture, "model": model.as_dict(), **about}
     (folder / CONFIG_NAME).unlink(missing_ok=True)
     with whole_file(folder / WEIGHTS_NAME) as path:
-        write_weights(path, weights)
+        write_weights(path, weights, storage)
     for name, text in {
         **texts,
         "vocabulary.json": as_json(vocabulary.as_dict()),

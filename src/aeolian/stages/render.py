@@ -6,13 +6,14 @@ Each `.mid` below the input becomes `<stem>.wav` and, unless told otherwise, `<s
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aeolian.errors import InputError, UsageError
 from aeolian.names import assign_stems
 from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
-from aeolian.stages.report import Entry, StageReport, in_worker
+from aeolian.stages.report import StageReport, in_worker
 
 STAGE = "render"
 EXTENSIONS = frozenset({".mid", ".midi"})
@@ -61,13 +62,18 @@ def run(config: Config) -> None:
                 report(before * _PERCENT + part, len(songs) * _PERCENT, f"{name} {note}".strip())
 
             with summary.entry(name) as entry:
-                _render(config, folder / name, output / stems[name], entry, advance)
+                entry.outputs, entry.details = render_file(config, folder / name, output / stems[name], advance)
             report((i + 1) * _PERCENT, len(songs) * _PERCENT, name)
     summary.close(output)
 
 
-def _render(config: Config, source: Path, target: Path, entry: Entry, report: Callable[[int, int, str], None]) -> None:
-    """One MIDI file: `target` with `.wav` and `.png` added to its name, both whole or neither."""
+def render_file(
+    config: Config, source: Path, target: Path, report: Callable[[int, int, str], None]
+) -> tuple[list[str], dict[str, Any]]:
+    """One MIDI file: `target` with `.wav` and `.png` added to its name, both whole or neither.
+
+    Returns their names and what the report tells of them. Raises InputError for a piece that cannot be played.
+    """
     from aeolian.formats.midi import read_midi
     from aeolian.formats.wav import WavWriter
     from aeolian.rendering import piano_roll, synthesis
@@ -96,8 +102,7 @@ def _render(config: Config, source: Path, target: Path, entry: Entry, report: Ca
         if config.picture:
             with whole_file(picture) as partial_picture:
                 piano_roll.draw(partial_picture, notes, title=source.stem)
-    entry.outputs = [wav.name] + ([picture.name] if config.picture else [])
-    entry.details = {
+    return [wav.name] + ([picture.name] if config.picture else []), {
         "notes": len(notes),
         "duration_s": round(frames / config.sample_rate, 3),
         "sample_rate_hz": config.sample_rate,

@@ -82,6 +82,7 @@ class Config:
     precision: str = option(
         "float32", help="Of the arithmetic, on hardware that has it.", choices=("float32", "mixed_bfloat16")
     )
+    storage: str = option("float32", help="Of the weights that are written.", choices=("float32", "float16"))
     schedule: str | None = option(None, help="How the learning rate falls after its warm-up.", choices=SCHEDULES)
     warmup_steps: int | None = option(None, help="By default a tenth of all steps, at most 4000.", minimum=1)
     dropout: float | None = option(None, help="Share of activations dropped in training.", minimum=0.0, maximum=0.99)
@@ -123,7 +124,7 @@ def run(config: Config) -> None:
     log.info("train: %d songs, %d steps an epoch, the first step compiles", len(split.train), training.steps_per_epoch)
     with progress("training") as show:
         result = training.run(show)
-    _write_model(config.save_path, model_config, described, result)
+    _write_model(config, model_config, described, result)
     training.forget()
     report.close(config.save_path)
 
@@ -241,7 +242,7 @@ def _described(config: "TrainingConfig", schedule: "Schedule", warm_start: bool)
     return {**dataclasses.asdict(config), **settled}
 
 
-def _write_model(folder: Path, model: ModelConfig, training: Mapping[str, Any], result: "Result") -> None:
+def _write_model(config: Config, model: ModelConfig, training: Mapping[str, Any], result: "Result") -> None:
     from aeolian.rendering.plots import loss_curve
     from aeolian.transformer.card import model_card
 
@@ -250,6 +251,7 @@ def _write_model(folder: Path, model: ModelConfig, training: Mapping[str, Any], 
         "history.jsonl": "".join(json.dumps(row, sort_keys=True) + "\n" for row in result.history),
         "README.md": model_card(model, training, result.metrics),
     }
-    with whole_file(folder / "loss.png") as path:
+    with whole_file(config.save_path / "loss.png") as path:
         loss_curve(path, result.history)
-    write_model(folder, model, result.weights, about={"training": training}, texts=texts)
+    about = {"training": training}
+    write_model(config.save_path, model, result.weights, about=about, texts=texts, storage=config.storage)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from aeolian.formats.song_example import SongExample
-from aeolian.music.codec import Tokens
+from aeolian.formats.song_example import SPLITS, SongExample
+from aeolian.music.codec import Tokens, onsets
+from aeolian.music.melodies import near_duplicates, symbols
 from aeolian.music.vocabulary import END, PAD, START
 from aeolian.transformer.augmentation import NONE, Augmentation, augment
 
@@ -38,12 +39,18 @@ def content_hash(song: SongExample) -> str:
 def split_songs(songs: Sequence[SongExample]) -> Split:
     """Songs by their recorded split; where that leaves nothing to train on or to validate with, the least harm.
 
-    Without a training song every song trains. Without a validation song, the training song with the smallest
+    Near-duplicates (versions of one piece, in whatever key and tempo) all go where the one with the smallest content
+    hash is: no validation or test song has a version of it among the training songs. Without a training song every song trains. Without a validation song, the training song with the smallest
     content hash is held out; a single song trains alone.
     """
     ordered = sorted(songs, key=lambda song: (content_hash(song), song.name))
-    by = {name: [s for s in ordered if s.split == name] for name in ("train", "validation", "test")}
+    family = near_duplicates([symbols(*onsets(song.tokens)) for song in ordered])
+    place = [ordered[first].split for first in family]
+    by = {name: [s for s, its in zip(ordered, place, strict=True) if its == name] for name in SPLITS}
     notes = []
+    moved = sum(song.split != its for song, its in zip(ordered, place, strict=True))
+    if moved:
+        notes.append(f"{moved} songs follow a near-duplicate into its split.")
     if not by["train"]:
         notes.append("No song fell into the training split, so all songs are used for training.")
         by = {"train": ordered, "validation": [], "test": []}

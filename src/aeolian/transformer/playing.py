@@ -1,6 +1,6 @@
 """Playing on from a beginning: one event after another, or a beam of the likeliest sequences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,38 +8,57 @@ from aeolian.music.codec import Tokens
 from aeolian.music.vocabulary import START
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.grammar import Grammar
+from aeolian.transformer.guides import Wishes
 from aeolian.transformer.sampling import Sampling, draw, log_probabilities
+from aeolian.transformer.weights import Floats
 
 Report = Callable[[int, int, str], None]
+NO_WISHES = Wishes()
 
 
 def play_on(
-    decoder: Decoder, prime: Tokens, length: int, how: Sampling, rng: np.random.Generator, report: Report
-) -> list[Tokens]:
-    """`length` new events, and then those that end what still sounds, for each sequence of a fresh `decoder`.
+    decoder: Decoder,
+    prime: Tokens,
+    length: int,
+    how: Sampling,
+    randoms: Sequence[np.random.Generator],
+    report: Report,
+    *,
+    wishes: Wishes = NO_WISHES,
+    longest_rest_s: int = 1,
+) -> list[tuple[Tokens, Tokens]]:
+    """`length` new events for each sequence of a fresh `decoder`, and apart from them those that end what still sounds.
 
-    `prime`: the events [n] to go on from; with none, the music starts from nothing. `report(done, length, "")`.
+    `prime`: the events [n] to go on from; with none, the music starts from nothing. `randoms`: one generator for each
+    sequence, so that a sequence is the same whatever is played beside it. `report(done, length, "")`.
     """
-    grammars = [_read(prime) for _ in range(decoder.batch)]
+    grammars = [_read(prime, longest_rest_s) for _ in range(decoder.batch)]
+    guides = [wishes.guides(prime) for _ in range(decoder.batch)]
     logits = decoder.read(_beginning(decoder, prime)) if length else None
     played = np.zeros((decoder.batch, length), dtype=np.int16)
     chosen = np.zeros(decoder.batch, dtype=np.int64)
     for done in range(length):
-        for row, grammar in enumerate(grammars):
-            grammar.restrict(logits[row])  # type: ignore[index]
-            chosen[row] = draw(logits[row], how, rng)  # type: ignore[index]
-            grammar.follow(int(chosen[row]))
+        for row, (grammar, leaning, rng) in enumerate(zip(grammars, guides, randoms, strict=True)):
+            here: Floats = logits[row]  # type: ignore[index]
+            for guide in leaning:
+                guide.lean(here)
+            grammar.restrict(here)
+            token = draw(here, how, rng)
+            for guide in leaning:
+                guide.follow(token)
+            grammar.follow(token)
+            chosen[row] = token
         played[:, done] = chosen
         report(done + 1, length, "")
         if done + 1 < length:
             logits = decoder.step(chosen)
-    return [np.concatenate([row, grammar.closing()]) for row, grammar in zip(played, grammars, strict=True)]
+    return [(row, grammar.closing()) for row, grammar in zip(played, grammars, strict=True)]
 
 
-def beam_search(decoder: Decoder, prime: Tokens, length: int, report: Report) -> Tokens:
+def beam_search(decoder: Decoder, prime: Tokens, length: int, report: Report, *, longest_rest_s: int = 1) -> Tokens:
     """The likeliest `length` events that a beam as wide as the decoder's batch finds, and those that end the piece."""
     width = decoder.batch
-    grammars = [_read(prime)] * width
+    grammars = [_read(prime, longest_rest_s)] * width
     scores = np.full(width, -np.inf)
     scores[0] = 0.0  # all start alike: only the first may branch
     played = np.zeros((width, length), dtype=np.int16)
@@ -62,8 +81,21 @@ def beam_search(decoder: Decoder, prime: Tokens, length: int, report: Report) ->
     return np.concatenate([played[0], grammars[0].closing()])
 
 
-def _read(prime: Tokens) -> Grammar:
-    grammar = Grammar()
+def likeliest_bridge(decoder: Decoder, played: Sequence[Tokens], goal: Tokens) -> int:
+    """Which of the sequences that `decoder` has just played makes the events [n] of `goal` likeliest to follow.
+
+    The model hears from left to right, so what must come is not known while it plays: many bridges are tried instead.
+    """
+    totals = np.zeros(decoder.batch)
+    logits = decoder.step(np.array([tokens[-1] for tokens in played]))
+    for token in goal.tolist():
+        totals += log_probabilities(logits)[:, token]
+        logits = decoder.step(np.full(decoder.batch, token))
+    return int(totals.argmax())
+
+
+def _read(prime: Tokens, longest_rest_s: int) -> Grammar:
+    grammar = Grammar(longest_rest_s)
     for token in prime.tolist():
         grammar.follow(token)
     return grammar

@@ -93,6 +93,6 @@ def read_weights(folder: Path, config: ModelConfig) -> Weights:
     return weights
 
 
-def write_weights(path: Path, weights: Mapping[str, Floats]) -> None:
-    """Writes a safetensors file whose bytes depend on the weights alone."""
-    save_file({name: np.asarray(weights[name], order="C") for name in sorted(weights)}, path)
+def write_weights(path: Path, weights: Mapping[str, Floats], storage: str = "float32") -> None:
+    """Writes a safetensors file whose bytes depend on the weights alone. `storage` `float16` halves it."""
+    save_file({name: np.asarray(weights[name], dtype=storage, order="C") for name in sorted(weights)}, path)

@@ -93,6 +93,48 @@ def test_a_beam_writes_music_too(model: Path, seed: Path, tmp_path: Path) -> Non
     assert play(model, seed, tmp_path / "a.mid", beam=3) == play(model, seed, tmp_path / "b.mid", beam=3, seed=7)
 
 
+def test_samples_are_numbered_and_each_is_what_it_is_alone(model: Path, seed: Path, tmp_path: Path) -> None:
+    first = play(model, seed, tmp_path / "a.mid")
+    play(model, seed, tmp_path / "s.mid", samples=3)
+    written = [(tmp_path / f"s-{number}.mid").read_bytes() for number in (1, 2, 3)]
+    assert written[0] == first
+    assert len(set(written)) == 3
+    assert not (tmp_path / "s.mid").exists()
+
+
+def test_without_a_seed_music_comes_from_nothing_into_a_folder_of_its_own(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(Config(model, length=100))
+    assert len(read_midi(tmp_path / "generated-music" / "from-nothing.mid")) > 5
+
+
+def test_songs_are_also_written_as_sound_and_picture(model: Path, seed: Path, tmp_path: Path) -> None:
+    play(model, seed, tmp_path / "out" / "song.mid", render=True, length=20)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["song.mid", "song.png", "song.wav"]
+
+
+def test_a_bridge_leads_over_to_another_song(model: Path, seed: Path, tmp_path: Path) -> None:
+    write_midi(tmp_path / "goal.mid", Notes.of([(0.3 * n, 0.3 * n + 0.25, 80 - n, 60) for n in range(10)]))
+    play(model, seed, tmp_path / "out.mid", bridge_to=tmp_path / "goal.mid", length=40, samples=4)
+    notes = read_midi(tmp_path / "out.mid").sorted()
+    assert notes.pitch[:24].tolist() == SEED.pitch.tolist()
+    assert notes.pitch[-10:].tolist() == [80 - n for n in range(10)]
+    np.testing.assert_allclose(np.diff(notes.onset_s[-10:]), 0.3, atol=0.006)
+    with pytest.raises(UsageError, match="--bridge_to"):
+        play(model, seed, tmp_path / "x.mid", bridge_to=tmp_path / "nothing.mid")
+
+
+def test_a_key_is_kept_if_it_is_asked_for_strongly(model: Path, seed: Path, tmp_path: Path) -> None:
+    play(model, seed, tmp_path / "c.mid", key="C", key_strength=50.0, continuation_only=True, length=300)
+    assert set((read_midi(tmp_path / "c.mid").pitch % 12).tolist()) <= {0, 2, 4, 5, 7, 9, 11}
+    with pytest.raises(UsageError, match="There is no key 'X'"):
+        play(model, seed, tmp_path / "x.mid", key="X")
+    with pytest.raises(UsageError, match="--beam and --key do not go together"):
+        play(model, seed, tmp_path / "x.mid", key="C", beam=2)
+
+
 def test_a_folder_of_seeds_names_the_broken_and_does_the_rest(
     model: Path, seed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

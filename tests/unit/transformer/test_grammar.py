@@ -7,8 +7,8 @@ from aeolian.transformer.grammar import Grammar
 ON, OFF, SHIFT, VELOCITY = 0, 128, 256, 356
 
 
-def legal(*tokens: int) -> set[int]:
-    grammar = Grammar()
+def legal(*tokens: int, longest_rest_s: int = 1) -> set[int]:
+    grammar = Grammar(longest_rest_s)
     for token in tokens:
         grammar.follow(token)
     logits = np.zeros(391, np.float32)
@@ -29,9 +29,20 @@ def test_a_sounding_pitch_may_end_once_it_has_length_and_may_not_start_again() -
     assert legal(60, SHIFT + 5, OFF + 60) == ONS | SHIFTS | VELOCITIES
 
 
-def test_shifts_follow_only_a_whole_second() -> None:
-    assert SHIFTS.isdisjoint(legal(SHIFT + 98))
-    assert legal(SHIFT + 99) >= SHIFTS
+def test_shifts_follow_only_whole_seconds_and_no_more_of_them_than_is_asked_for() -> None:
+    assert SHIFTS.isdisjoint(legal(SHIFT + 98, longest_rest_s=3))
+    assert SHIFTS.isdisjoint(legal(SHIFT + 99))
+    assert legal(SHIFT + 99, SHIFT + 99, longest_rest_s=3) >= SHIFTS
+    assert SHIFTS.isdisjoint(legal(SHIFT + 99, SHIFT + 99, SHIFT + 99, longest_rest_s=3))
+    assert legal(SHIFT + 99, 60) >= SHIFTS
+
+
+def test_a_note_of_twenty_seconds_is_ended_and_nothing_else() -> None:
+    long = [token for _ in range(20) for token in (SHIFT + 99, 62, SHIFT, OFF + 62)]
+    assert legal(60, *long[:-8]) > {OFF + 60}
+    assert legal(60, *long) == {OFF + 60}
+    assert legal(60, *long, OFF + 60) == ONS | SHIFTS | VELOCITIES
+    assert legal(60, *long, VELOCITY + 3) == ONS - {60}
 
 
 def test_a_velocity_is_for_an_onset_and_changes_something() -> None:
@@ -51,6 +62,7 @@ def test_a_note_off_without_its_note_in_a_seed_changes_nothing() -> None:
 def test_with_all_pitches_sounding_only_time_and_releases_are_left() -> None:
     assert legal(*range(128)) == SHIFTS
     assert legal(*range(128), SHIFT) == OFFS
+    assert legal(*range(128), SHIFT + 99) == OFFS
 
 
 def test_closing_releases_what_sounds_a_second_later() -> None:

@@ -23,6 +23,18 @@ def test_weights_come_back_and_their_bytes_depend_on_them_alone(
     assert all(np.array_equal(back[name], weights[name]) for name in weights)
 
 
+def test_half_the_bytes_are_enough_for_a_model_that_travels(
+    tmp_path: Path, small: Callable[..., ModelConfig], random_weights: Make
+) -> None:
+    weights = random_weights(small())
+    write_weights(tmp_path / WEIGHTS_NAME, weights, "float16")
+    numbers = sum(w.size for w in weights.values())
+    assert 2 * numbers < (tmp_path / WEIGHTS_NAME).stat().st_size < 2 * numbers + 5000
+    for name, w in read_weights(tmp_path, small()).items():
+        assert w.dtype == np.float32
+        np.testing.assert_allclose(w, weights[name], atol=5e-4)
+
+
 def test_a_transposed_view_is_written_as_it_reads(tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 

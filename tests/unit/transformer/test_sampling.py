@@ -24,6 +24,8 @@ def frequencies(how: Sampling, n: int = 20_000) -> np.ndarray:
         (Sampling(0.0, 0, 1.0), [0, 1, 0, 0, 0]),
         (Sampling(1.0, 1, 1.0), [0, 1, 0, 0, 0]),
         (Sampling(1.0, 99, 1.0), [0.1, 0.5, 0, 0.3, 0.1]),
+        (Sampling(1.0, 0, 1.0, 0.5), [0, 0.625, 0, 0.375, 0]),
+        (Sampling(1.0, 0, 1.0, 1.0), [0, 1, 0, 0, 0]),
     ],
 )
 def test_tokens_come_as_often_as_they_should(how: Sampling, expected: list[float]) -> None:
