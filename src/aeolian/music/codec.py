@@ -10,7 +10,7 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from aeolian.music.notes import Ints, Notes
+from aeolian.music.notes import Floats, Ints, Notes
 from aeolian.music.vocabulary import (
     MAX_SHIFT_STEPS,
     NOTE_OFF,
@@ -117,6 +117,19 @@ def decode(tokens: npt.ArrayLike) -> Notes:
     seconds = 1.0 / STEPS_PER_SECOND
     times_s = table[:, :2].astype(np.float64) * seconds
     return Notes(times_s[:, 0], times_s[:, 1], table[:, 2], table[:, 3])
+
+
+def onsets(tokens: Tokens) -> tuple[Floats, Ints]:
+    """When each note of a token sequence starts, in seconds [n], and its pitch [n], in the order of the tokens."""
+    steps = np.cumsum(
+        np.where(
+            (tokens >= TIME_SHIFT.first_token) & (tokens < TIME_SHIFT.end_token),
+            tokens.astype(np.int64) - TIME_SHIFT.first_token + TIME_SHIFT.first_value,
+            0,
+        )
+    )
+    is_onset = tokens < NOTE_ON.end_token
+    return steps[is_onset] / STEPS_PER_SECOND, tokens[is_onset].astype(np.int64)
 
 
 def _check(notes: Notes) -> None:

@@ -40,8 +40,9 @@ def split_songs(songs: Sequence[SongExample]) -> Split:
     """Songs by their recorded split; where that leaves nothing to train on or to validate with, the least harm.
 
     Near-duplicates (versions of one piece, in whatever key and tempo) all go where the one with the smallest content
-    hash is: no validation or test song has a version of it among the training songs. Without a training song every song trains. Without a validation song, the training song with the smallest
-    content hash is held out; a single song trains alone.
+    hash is: no validation or test song has a version of it among the training songs. Without a training song every
+    song trains. Without a validation song, a training song is held out: of those without near-duplicates, if there
+    are any, the one with the smallest content hash; a single song trains alone.
     """
     ordered = sorted(songs, key=lambda song: (content_hash(song), song.name))
     family = near_duplicates([symbols(*onsets(song.tokens)) for song in ordered])
@@ -59,7 +60,9 @@ def split_songs(songs: Sequence[SongExample]) -> Split:
     if len(by["train"]) < 2:
         notes.append("There is one song to train on, so nothing is validated.")
         return Split(by["train"], [], by["test"], note=" ".join(notes))
-    held_out, *train = by["train"]
+    of_its_own = [song for song, its in zip(ordered, family, strict=True) if (family == its).sum() == 1]
+    held_out = next((song for song in by["train"] if song in of_its_own), by["train"][0])
+    train = [song for song in by["train"] if song is not held_out]
     notes.append(f"No song fell into the validation split, so {held_out.name} is held out.")
     return Split(train, [held_out], by["test"], held_out=held_out.name, note=" ".join(notes))
 

@@ -67,6 +67,41 @@ def test_measuring_asks_for_every_token_exactly_once() -> None:
     assert batches[1][0].tolist() == [15, 16, 17, 18, 19, END, PAD, PAD, PAD]
 
 
+def version(name: str, split: str, melody: int, *, semitones: int = 0, first: int = 0) -> SongExample:
+    """Melody number `melody`, in another key, from its note `first` on."""
+    steps = np.random.default_rng(melody).integers(-5, 6, 120)
+    pitch = (60 + np.cumsum(steps) % 30 + semitones)[first:]
+    tokens = np.stack([pitch, np.full(len(pitch), 280), 128 + pitch], axis=1).ravel()
+    return SongExample(name, split, tokens.astype(np.int16))
+
+
+def test_near_duplicates_are_of_one_split() -> None:
+    songs = [
+        version("a", "train", 1),
+        version("a in d", "validation", 1, semitones=2),
+        version("a, the end", "test", 1, first=40),
+        version("b", "validation", 2),
+        version("c", "test", 3),
+        version("c in e", "train", 3, semitones=4),
+        version("d", "train", 4),
+    ]
+    made = split_songs(songs)
+    where = {s.name: part for part in ("train", "validation", "test") for s in getattr(made, part)}
+    assert len(where) == 7
+    assert len({where["a"], where["a in d"], where["a, the end"]}) == 1
+    assert where["c"] == where["c in e"]
+    assert (where["b"], where["d"]) == ("validation", "train")
+    assert made.note == "3 songs follow a near-duplicate into its split."
+    assert {s.name for s in split_songs(songs[::-1]).train} == {s.name for s in made.train}
+
+
+def test_what_is_held_out_has_no_version_left_to_train_on() -> None:
+    for melody in range(5):
+        versions = [version(f"{n}", "train", melody, semitones=n) for n in range(4)]
+        made = split_songs([*versions, version("other", "train", 9)])
+        assert made.held_out == "other"
+
+
 def test_songs_are_used_as_their_split_says() -> None:
     made = split_songs([song("a", 5), song("b", 6, "validation"), song("c", 7, "test")])
     assert [[s.name for s in part] for part in (made.train, made.validation, made.test)] == [["a"], ["b"], ["c"]]
