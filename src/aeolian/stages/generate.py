@@ -78,6 +78,8 @@ class Config:
 
 def run(config: Config) -> None:
     """Plays every seed on. Raises UsageError for a model or arguments that cannot be used."""
+    from threadpoolctl import threadpool_limits
+
     from aeolian.transformer.loading import load_config, load_model
 
     folder = find_model(config.load_path)
@@ -89,10 +91,12 @@ def run(config: Config) -> None:
         )
     _check(config)
     model, weights = load_model(folder)
-    if config.inputs is not None and config.inputs.is_dir():
-        _run_folder(config, config.inputs, model, weights)
-    else:
-        _run_file(config, model, weights)
+    # Small products gain nothing from more threads, lose much on a busy machine, and would round otherwise on another.
+    with threadpool_limits(1, "blas"):
+        if config.inputs is not None and config.inputs.is_dir():
+            _run_folder(config, config.inputs, model, weights)
+        else:
+            _run_file(config, model, weights)
 
 
 def _check(config: Config) -> None:
