@@ -107,7 +107,7 @@ def run(config: Config) -> None:
             while not future.done():
                 tell(_percents(songs), PERCENT * len(songs), name)
                 wait([future], timeout=SECONDS_BETWEEN_REPORTS)
-            record(report, name, songs[name].target.name, future.result)
+            record(report, name, [songs[name].target.name], future.result)
         tell(PERCENT * len(songs), PERCENT * len(songs))
     report.close(output)
 

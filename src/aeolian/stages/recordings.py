@@ -24,8 +24,8 @@ def sources(folder: Path, output: Path) -> dict[str, Path]:
     }
 
 
-def record(report: StageReport, name: str, output: str, work: Callable[[], dict[str, Any]]) -> None:
-    """One entry of the report: `work` writes `output` and gives the details, or raises `InputError`.
+def record(report: StageReport, name: str, outputs: list[str], work: Callable[[], dict[str, Any]]) -> None:
+    """One entry of the report: `work` writes `outputs` and gives the details, or raises `InputError`.
 
     A file that neither holds sound nor is named like it (a picture, a list of titles) is skipped, not failed.
     """
@@ -39,5 +39,5 @@ def record(report: StageReport, name: str, output: str, work: Callable[[], dict[
             raise
     else:
         with report.entry(name) as entry:
-            entry.outputs = [output]
+            entry.outputs = outputs
             entry.details = details

@@ -1,7 +1,6 @@
 """WAV to MIDI: the notes in each recording, one model for all of them, in constant memory."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +15,11 @@ from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
 from aeolian.stages.recordings import record, sources
 from aeolian.stages.report import StageReport, in_worker
+from aeolian.stages.transcribers import AUTO, BACKENDS, SHIPPED, Options, Transcribers
 
 if TYPE_CHECKING:
-    from aeolian.transcription.transcriber import Transcriber
+    from aeolian.music.notes import Notes
 
-BACKENDS = ("auto", "basic-pitch")
-FRAMES_PER_S = 22_050 / 256
 PERCENT = 100
 
 
@@ -31,17 +29,36 @@ class Config:
 
     input: Path = option(help="Folder of recordings (or one file).")
     output: Path = option(help="Folder for the MIDI files.")
-    backend: str = option("auto", choices=BACKENDS, help="The model that listens. auto: the best one at hand.")
-    onset_threshold: float = option(
-        0.5, minimum=0.05, maximum=0.95, help="Probability from which a note is taken to begin; lower finds more."
+    backend: str = option(
+        AUTO,
+        choices=BACKENDS,
+        help="The model that listens. onsets-frames: pianos; basic-pitch: anything; auto: what suits each recording.",
     )
-    frame_threshold: float = option(
-        0.3, minimum=0.05, maximum=0.95, help="Probability from which a note is taken to sound; lower holds longer."
+    load_path: Path | None = option(
+        None,
+        help="The Onsets and Frames model: a folder, or the name of a model that is shipped. "
+        f"Without it, {SHIPPED}. Magenta's maestro_checkpoint will do as well.",
     )
-    minimum_note_length: float = option(
-        127.7, minimum=0.0, maximum=10_000.0, help="Shorter notes are dropped, in milliseconds."
+    onset_threshold: float | None = option(
+        None,
+        minimum=0.05,
+        maximum=0.95,
+        help="Probability from which a note is taken to begin; lower finds more. Without it, the model's own.",
     )
-    melodia: bool = option(True, help="Also take notes that sound without a clear beginning.")
+    frame_threshold: float | None = option(
+        None,
+        minimum=0.05,
+        maximum=0.95,
+        help="Probability from which a note is taken to sound; lower holds longer. Without it, the model's own.",
+    )
+    minimum_note_length: float | None = option(
+        None,
+        minimum=0.0,
+        maximum=10_000.0,
+        help="Shorter notes are dropped, in milliseconds. Without it 127.7 for basic-pitch, 0 for onsets-frames.",
+    )
+    melodia: bool = option(True, help="basic-pitch: also take notes that sound without a clear beginning.")
+    picture: bool = option(False, help="Also draw each recording's spectrogram with the notes over it, as PNG.")
 
 
 def run(config: Config) -> None:
@@ -49,11 +66,20 @@ def run(config: Config) -> None:
 
     In a batch of a pipeline, datum after datum with one model: see `stages.batching`.
     """
-    transcriber = functools.cache(lambda: _transcriber(config))
-    each_datum(lambda: _transcribe_all(config, transcriber))
+    transcribers = Transcribers(
+        Options(
+            config.backend,
+            config.load_path,
+            config.onset_threshold,
+            config.frame_threshold,
+            config.minimum_note_length,
+            config.melodia,
+        )
+    )
+    each_datum(lambda: _transcribe_all(config, transcribers))
 
 
-def _transcribe_all(config: Config, transcriber: "Callable[[], Transcriber]") -> None:
+def _transcribe_all(config: Config, transcribers: Transcribers) -> None:
     output = output_folder(config.output)
     found = sources(config.input, output)
     stems = assign_stems(found, alone=in_worker(), plain_extension="wav")
@@ -65,31 +91,21 @@ def _transcribe_all(config: Config, transcriber: "Callable[[], Transcriber]") ->
                 tell(before * PERCENT + PERCENT * done // max(1, total), len(found) * PERCENT, name)
 
             target = output / f"{stems[name]}.mid"
-            record(report, name, target.name, functools.partial(_transcribe, path, target, transcriber(), advance))
+            picture = target.with_suffix(".png") if config.picture else None
+            work = functools.partial(_transcribe, path, target, picture, transcribers, advance)
+            record(report, name, [target.name, *([picture.name] if picture else [])], work)
         tell(len(found) * PERCENT, len(found) * PERCENT)
     report.close(output)
 
 
-def _transcriber(config: Config) -> "Transcriber":
-    """The model that `config` asks for, loaded. "auto" is Basic Pitch as long as it is the only one."""
-    from aeolian.transcription.basic_pitch import BasicPitch
-    from aeolian.transcription.note_decoding import Thresholds
-
-    return BasicPitch(
-        Thresholds(
-            onset=config.onset_threshold,
-            sounding=config.frame_threshold,
-            shortest_frames=round(config.minimum_note_length / 1000 * FRAMES_PER_S),
-            without_onset=config.melodia,
-        )
-    )
-
-
-def _transcribe(path: Path, target: Path, transcriber: "Transcriber", tell: Report) -> dict[str, Any]:
+def _transcribe(
+    path: Path, target: Path, picture: Path | None, transcribers: Transcribers, tell: Report
+) -> dict[str, Any]:
     """Writes `target`, returns the details for the report. Raises `InputError` where there are no notes."""
     from aeolian.formats.midi import write_midi
     from aeolian.formats.wav import WavReader
 
+    transcriber, why = transcribers.choose(path)
     with WavReader(path) as recording:
         notes = transcriber.transcribe(recording, tell)
         sample_rate_hz, duration_s = recording.sample_rate_hz, recording.read_frames / recording.sample_rate_hz
@@ -98,9 +114,13 @@ def _transcribe(path: Path, target: Path, transcriber: "Transcriber", tell: Repo
         raise InputError("no notes found (silence, speech or noise?)", remedy="Lower --onset_threshold to find more.")
     with whole_file(target) as partial:
         write_midi(partial, notes)
+    if picture:
+        with whole_file(picture) as partial:
+            _draw(partial, path, notes, transcriber.name)
     return {
         "backend": transcriber.name,
         "backend_version": transcriber.version,
+        **why,
         "duration_s": round(duration_s, 3),
         "sample_rate_hz": sample_rate_hz,
         "notes": len(notes),
@@ -108,3 +128,20 @@ def _transcribe(path: Path, target: Path, transcriber: "Transcriber", tell: Repo
         "pitch_range": [int(np.min(notes.pitch)), int(np.max(notes.pitch))],
         "remarks": [f"the recording is damaged: {complaint}"] if complaint else [],
     }
+
+
+def _draw(target: Path, path: Path, notes: "Notes", source: str) -> None:
+    from aeolian.formats.wav import WavReader
+    from aeolian.rendering.heard import ColumnCollector, draw
+    from aeolian.transcription.mel import FRAMES_PER_S, SAMPLE_RATE_HZ, MelPower, band_centres_hz
+    from aeolian.transcription.resampling import mono_blocks
+
+    power = MelPower()
+    with WavReader(path) as recording:
+        collector = ColumnCollector(round(recording.frames / recording.sample_rate_hz * FRAMES_PER_S))
+        for block in mono_blocks(recording, SAMPLE_RATE_HZ):
+            for rows in power.push(block):
+                collector.push(rows)
+    for rows in power.finish():
+        collector.push(rows)
+    draw(target, collector.columns(1 / FRAMES_PER_S, band_centres_hz()), notes, title=path.stem, source=source)

@@ -125,13 +125,23 @@ def mel_filters() -> Floats:
 
     HTK's scale: mel = 2595 log10(1 + Hz / 700).
     """
-    mels = np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), MEL_BINS + 2)
-    corners_hz = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+    corners_hz = _corners_hz()
     bins_hz = np.linspace(0, SAMPLE_RATE_HZ / 2, 1 + WINDOW_SAMPLES // 2)[:, np.newaxis]
     left, middle, right = corners_hz[:-2], corners_hz[1:-1], corners_hz[2:]
     rising, falling = (bins_hz - left) / (middle - left), (right - bins_hz) / (right - middle)
     triangles = np.maximum(0, np.minimum(rising, falling)) * (2.0 / (right - left))
     return np.ascontiguousarray(triangles, dtype=np.float32)
+
+
+def band_centres_hz() -> NDArray[np.float64]:
+    """Where the triangles of `mel_filters` are highest, float64[229]."""
+    return _corners_hz()[1:-1]
+
+
+def _corners_hz() -> NDArray[np.float64]:
+    mels = np.linspace(_hz_to_mel(LOWEST_HZ), _hz_to_mel(HIGHEST_HZ), MEL_BINS + 2)
+    corners_hz: NDArray[np.float64] = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+    return corners_hz
 
 
 def _hz_to_mel(hz: float) -> float:

@@ -35,8 +35,8 @@ def wavs(tmp_path):
     return folder
 
 
-def transcribed(wavs, output, **options):
-    run(Config(wavs, output, **options))
+def transcribed(wavs, output, backend="basic-pitch", **options):
+    run(Config(wavs, output, backend, **options))
     report = json.loads((output / REPORT_NAME).read_text(encoding="utf-8"))
     return report, {entry["input"]: entry for entry in report["inputs"]}
 
@@ -114,14 +114,14 @@ def test_two_runs_give_the_same_bytes(wavs, tmp_path):
 def test_in_a_worker_the_name_that_convert_gave_is_kept(wavs, tmp_path, monkeypatch, name, stem):
     soundfile.write(wavs / f"{name}.wav", melody(), RATE)
     monkeypatch.setenv("PACH_DATUM_ID", "d")
-    run(Config(wavs, tmp_path / "out"))
+    run(Config(wavs, tmp_path / "out", "basic-pitch"))
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{stem}.mid"]
 
 
 def test_in_a_worker_silence_makes_no_output_and_no_failure(wavs, tmp_path, monkeypatch, capsys):
     soundfile.write(wavs / "silence.wav", np.zeros(RATE), RATE)
     monkeypatch.setenv("PACH_DATUM_ID", "d")
-    run(Config(wavs, tmp_path / "out"))
+    run(Config(wavs, tmp_path / "out", "basic-pitch"))
     assert list((tmp_path / "out").iterdir()) == []
     assert json.loads(capsys.readouterr().out)["failed"] == 1
 
@@ -136,7 +136,7 @@ def test_a_damaged_recording_gives_what_it_holds(wavs, tmp_path):
 
 def test_nothing_usable_is_a_failure_of_the_stage(wavs, tmp_path):
     with pytest.raises(AeolianError, match="no input was found"):
-        run(Config(wavs, tmp_path / "out"))
+        run(Config(wavs, tmp_path / "out", "basic-pitch"))
     with pytest.raises(UsageError, match="does not exist"):
         run(Config(wavs / "nowhere", tmp_path / "out"))
 
@@ -169,7 +169,7 @@ def test_in_a_batch_one_model_does_every_datum(wavs, tmp_path, monkeypatch, caps
     monkeypatch.setenv("PACH_DATUM_ID", "none yet")  # so that it is put back afterwards
     server = BatchServer(asked)
     monkeypatch.setenv(PORT_VARIABLE, str(server.port))
-    run(Config(wavs, tmp_path / "out"))
+    run(Config(wavs, tmp_path / "out", "basic-pitch"))
     server.close()
     assert told == [("", []), ("", ["one.mid"]), ("", ["one.mid", "two.mid"]), ("", ["one.mid", "two.mid"])]
     assert loaded == [1]

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from aeolian.music.notes import Notes
 from aeolian.transcription.mel import SAMPLE_RATE_HZ
 from aeolian.transcription.onsets_and_frames.decoding import Thresholds, decode, thresholds_of
 from aeolian.transcription.onsets_and_frames.inference import listen
 from aeolian.transcription.onsets_and_frames.loading import load_model
-from aeolian.transcription.onsets_and_frames.network import Network
+from aeolian.transcription.onsets_and_frames.network import Heard, Network
 from aeolian.transcription.threads import available_threads
 from aeolian.transcription.transcriber import Recording, Report, silent
 
@@ -37,3 +39,8 @@ class OnsetsFrames:
         """
         blocks = listen(recording, self._network, threads=self._threads, report=report)
         return decode(blocks, self.config, self.thresholds)
+
+    def hear(self, recording: Recording) -> Heard:
+        """What the network says of a short recording, all at once. Raises `InputError` for one without samples."""
+        blocks = list(listen(recording, self._network, threads=self._threads))
+        return Heard(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
