@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aeolian.transcription.onsets_and_frames.network import Heard
+from aeolian.transcription.onsets_and_frames.heard import Heard
 from aeolian.transcription.transcriber import ArrayRecording, Recording
 
 EXCERPTS = 6

@@ -5,7 +5,7 @@ import pytest
 
 from aeolian.transcription import choice
 from aeolian.transcription.choice import excerpts, judge
-from aeolian.transcription.onsets_and_frames.network import Heard
+from aeolian.transcription.onsets_and_frames.heard import Heard
 from aeolian.transcription.transcriber import ArrayRecording
 
 

@@ -10,7 +10,7 @@ from note_seq import sequences_lib
 from small_model import TINY
 
 from aeolian.transcription.onsets_and_frames.decoding import Decoder, Thresholds, decode
-from aeolian.transcription.onsets_and_frames.network import Heard
+from aeolian.transcription.onsets_and_frames.heard import Heard
 
 FRAME_S = 0.032
 

@@ -10,8 +10,9 @@ from small_model import TINY, drawn_weights
 from aeolian.errors import InputError, UsageError
 from aeolian.transcription.mel import log_mel
 from aeolian.transcription.onsets_and_frames import inference
+from aeolian.transcription.onsets_and_frames.heard import Heard
 from aeolian.transcription.onsets_and_frames.inference import listen
-from aeolian.transcription.onsets_and_frames.network import Heard, Network
+from aeolian.transcription.onsets_and_frames.network import Network
 from aeolian.transcription.onsets_and_frames.transcriber import OnsetsFrames
 from aeolian.transcription.onsets_and_frames.weights import write_model
 from aeolian.transcription.transcriber import ArrayRecording

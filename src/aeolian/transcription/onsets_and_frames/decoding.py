@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aeolian.music.notes import Notes
 from aeolian.transcription.mel import FRAMES_PER_S
 from aeolian.transcription.onsets_and_frames.config import LOWEST_PITCH, PITCHES, ModelConfig
-from aeolian.transcription.onsets_and_frames.network import Heard
+from aeolian.transcription.onsets_and_frames.heard import Heard
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from aeolian.errors import InputError
 from aeolian.transcription.mel import MEL_BINS, SAMPLE_RATE_HZ, MelPower, decibels, frame_count, power_gain
-from aeolian.transcription.onsets_and_frames.network import Heard, Network
+from aeolian.transcription.onsets_and_frames.heard import Heard
+from aeolian.transcription.onsets_and_frames.network import Network
 from aeolian.transcription.resampling import mono_blocks
 from aeolian.transcription.transcriber import Recording, Report, silent
 

@@ -8,7 +8,7 @@ into the convolutions.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,20 +17,12 @@ from numpy.typing import NDArray
 
 from aeolian.transcription.mel import MEL_BINS
 from aeolian.transcription.onsets_and_frames.config import LSTM_STACKS, PITCHES, STACKS, ModelConfig
+from aeolian.transcription.onsets_and_frames.heard import Heard
 from aeolian.transcription.onsets_and_frames.weights import DIRECTIONS, Weights
 
 Floats = NDArray[np.float32]
 _OPSET = 17
 _IR_VERSION = 8
-
-
-class Heard(NamedTuple):
-    """What a model makes of n frames, float32[n, 88] each: probabilities, and velocities before they are scaled."""
-
-    onset: Floats
-    offset: Floats
-    frame: Floats
-    velocity: Floats
 
 
 class Network:

@@ -7,9 +7,10 @@ import numpy as np
 from aeolian.music.notes import Notes
 from aeolian.transcription.mel import SAMPLE_RATE_HZ
 from aeolian.transcription.onsets_and_frames.decoding import Thresholds, decode, thresholds_of
+from aeolian.transcription.onsets_and_frames.heard import Heard
 from aeolian.transcription.onsets_and_frames.inference import listen
 from aeolian.transcription.onsets_and_frames.loading import load_model
-from aeolian.transcription.onsets_and_frames.network import Heard, Network
+from aeolian.transcription.onsets_and_frames.network import Network
 from aeolian.transcription.threads import available_threads
 from aeolian.transcription.transcriber import Recording, Report, silent
 
