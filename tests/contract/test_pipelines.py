@@ -41,6 +41,16 @@ FLAGS = {
         "--num_layers",
         "--load_path",
     },
+    "train_transcriber": {
+        "--input",
+        "--save_path",
+        "--size",
+        "--steps",
+        "--minutes",
+        "--hours",
+        "--soundfonts",
+        "--load_path",
+    },
     "generate": {"--load_path", "--inputs", "--length", "--save_path", "--max_seq", "--beam", "--mode"},
     "render": {"--input", "--output"},
 }
@@ -99,7 +109,7 @@ def test_a_spec_names_only_its_own_inputs_below_pfs(path: Path) -> None:
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_only_training_asks_for_a_gpu(path: Path) -> None:
     asks = "gpu" in read(path).get("resource_limits", {})
-    assert asks == read(path)["pipeline"]["name"].startswith("music-transformer")
+    assert asks == read(path)["pipeline"]["name"].startswith(("music-transformer", "onsets-and-frames-train"))
 
 
 def test_every_image_has_its_siblings_and_no_sibling_is_alone() -> None:

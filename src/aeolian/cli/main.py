@@ -88,6 +88,7 @@ COMMANDS: dict[str, Any] = {
     "transcribe": (f"{_MUSIC}transcribe", "Turn recordings into MIDI."),
     "generate": (f"{_MUSIC}generate", "Continue a MIDI file with a trained model."),
     "render": (f"{_MUSIC}render", "Turn MIDI into sound and a picture."),
+    "train-transcriber": (f"{_MUSIC}train_transcriber", "Teach a transcriber, from recordings or from MIDI alone."),
     "import-checkpoint": (f"{_MUSIC}import_checkpoint", "Turn a checkpoint of others' code into a model folder."),
 }
 

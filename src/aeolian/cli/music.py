@@ -7,6 +7,7 @@ from pathlib import Path
 from aeolian.stages import generate as _generate
 from aeolian.stages import import_checkpoint as _import_checkpoint
 from aeolian.stages import render as _render
+from aeolian.stages import train_transcriber as _train_transcriber
 from aeolian.stages import transcribe as _transcribe
 from aeolian.stages.options import command, option
 
@@ -35,3 +36,4 @@ transcribe = command(_transcribe.Config, _transcribe.run, "transcribe")
 generate = command(Generate, _play, "generate")
 import_checkpoint = command(_import_checkpoint.Config, _import_checkpoint.run, "import-checkpoint")
 render = command(_render.Config, _render.run, "render")
+train_transcriber = command(_train_transcriber.Config, _train_transcriber.run, "train-transcriber")

@@ -1,0 +1,1 @@
+"""Soundfonts made small: what `make_piano_soundfonts.py` works with."""

@@ -1,0 +1,188 @@
+"""What a transcriber learns from, made ready: recordings cut into takes, songs performed and rendered by soundfonts.
+
+Each take depends on its inputs, the seed and its number alone, so that several processes make them in any order, and a
+run that was killed makes only those that are missing.
+"""
+
+import logging
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aeolian.errors import InputError
+from aeolian.stages.report import StageReport
+from aeolian.transcription.mel import SAMPLE_RATE_HZ
+from aeolian.transcription.training.corpus import Song
+from aeolian.transcription.training.takes import Take, find_take
+
+log = logging.getLogger(__name__)
+
+RENDER_HZ = 2 * SAMPLE_RATE_HZ
+SHORTEST_TAKE_S, LONGEST_TAKE_S = 40.0, 100.0
+TAIL_S = 1.5
+MEAN_TAKE_S = (SHORTEST_TAKE_S + LONGEST_TAKE_S) / 2 + TAIL_S
+TEXTURE_SHARE = 0.15
+LARGEST_DETUNE_CENTS = 20.0
+# General MIDI's pianos, counted from 0, and how often each is played where a soundfont has it.
+PIANOS = {0: 0.55, 1: 0.27, 2: 0.06, 3: 0.09, 4: 0.03}
+PIECE_S = 300.0  # of a long recording
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """One take to be rendered."""
+
+    folder: Path
+    number: int
+    seed: int
+    song: Song | None
+    soundfonts: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.number:06d}"
+
+
+def renderings(
+    folder: Path, songs: Sequence[Song], soundfonts: Sequence[Path], *, count: int, seed: int, textures: bool = True
+) -> list[Rendering]:
+    """`count` takes: the songs in a shuffled order, again and again, and textures in between."""
+    rng = np.random.default_rng(seed)
+    order: list[int] = []
+    made = []
+    for number in range(count):
+        if textures and (not songs or rng.random() < TEXTURE_SHARE):
+            song = None
+        else:
+            order = order or rng.permutation(len(songs)).tolist()
+            song = songs[order.pop()]
+        made.append(Rendering(folder, number, seed, song, tuple(soundfonts)))
+    return made
+
+
+def render(job: Rendering) -> str:
+    """Performs, plays and writes one take, unless it is there. Returns its name."""
+    import soxr
+
+    from aeolian.rendering import player
+    from aeolian.transcription.training.performance import excerpt, perform
+    from aeolian.transcription.training.takes import write_take
+    from aeolian.transcription.training.textures import texture
+
+    if find_take(job.folder, job.name) is not None:
+        return job.name
+    rng = np.random.default_rng([job.seed, job.number])
+    duration_s = float(rng.uniform(SHORTEST_TAKE_S, LONGEST_TAKE_S))
+    if job.song is None:
+        notes, pedal = texture(rng, duration_s)
+    else:
+        latest_s = max(0.0, float(job.song.notes.onset_s.max()) - duration_s)
+        notes, pedal = excerpt(job.song.notes, job.song.pedal, float(rng.uniform(0, latest_s)), duration_s)
+    notes = perform(notes, pedal, rng)
+    soundfont = job.soundfonts[int(rng.integers(len(job.soundfonts)))]
+    program = _program(player.programs(soundfont), rng)
+    cents = float(rng.normal(0, 0.4) * LARGEST_DETUNE_CENTS)
+    played = notes.take(notes.onset_s < duration_s)
+    sound = player.play(
+        played,
+        min(duration_s, played.end_s) + TAIL_S,
+        soundfont=soundfont,
+        sample_rate_hz=RENDER_HZ,
+        program=program,
+        tuning_cents=float(np.clip(cents, -LARGEST_DETUNE_CENTS, LARGEST_DETUNE_CENTS)),
+    )
+    sound = soxr.resample(sound, RENDER_HZ, SAMPLE_RATE_HZ, quality="HQ")
+    about = {"source": job.song.name if job.song else "texture", "soundfont": soundfont.name, "program": program}
+    write_take(job.folder, job.name, sound, played, about)
+    return job.name
+
+
+def _program(there: Sequence[int], rng: np.random.Generator) -> int:
+    pianos = [program for program in PIANOS if program in there] or list(there)[:1] or [0]
+    share = np.array([PIANOS.get(program, 1.0) for program in pianos])
+    return int(rng.choice(pianos, p=share / share.sum()))
+
+
+class Renderer:
+    """Makes takes in processes of its own, in order; `ready` are those that are done. A context manager."""
+
+    def __init__(self, jobs: Sequence[Rendering], workers: int) -> None:
+        self._jobs = list(jobs)
+        for folder in {job.folder for job in jobs}:
+            folder.mkdir(parents=True, exist_ok=True)
+        # Spawned, not forked: a fork of a process with threads (TensorFlow's, JAX's) may hang.
+        self._pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        self._futures: list[Future[str]] = [self._pool.submit(render, job) for job in self._jobs]
+        self._takes: dict[int, Take] = {}
+        self._next = 0
+
+    def __enter__(self) -> "Renderer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def ready(self) -> list[Take]:
+        """The takes that are done, without gaps, in order. Raises what went wrong in making one."""
+        while self._next < len(self._futures) and self._futures[self._next].done():
+            name = self._futures[self._next].result()
+            take = find_take(self._jobs[self._next].folder, name)
+            assert take is not None, "a take that is done is on disk"
+            self._takes[self._next] = take
+            self._next += 1
+        return [take for take in self._takes.values() if take.frames]
+
+    @property
+    def total(self) -> int:
+        """How many takes there will be."""
+        return len(self._futures)
+
+    @property
+    def done(self) -> int:
+        """How many there are."""
+        return sum(future.done() for future in self._futures)
+
+    def wait_for(self, count: int, tell: Callable[[int, int, str], None]) -> None:
+        """Returns when the first `count` takes are done."""
+        for number in range(min(count, len(self._futures))):
+            self._futures[number].result()
+            tell(number + 1, count, "")
+
+
+def recorded(folder: Path, name: str, audio: Path, notes_file: Path, report: StageReport) -> list[Take]:
+    """A recording and its notes as takes of at most five minutes. A file that cannot be used is told and left out."""
+    from aeolian.formats.wav import WavReader
+    from aeolian.music.pedal import PedalEvents
+    from aeolian.transcription.resampling import mono_blocks
+    from aeolian.transcription.training.corpus import read_truth
+    from aeolian.transcription.training.performance import excerpt
+    from aeolian.transcription.training.takes import write_take
+
+    takes: list[Take] = []
+    with report.entry(name) as entry:
+        notes = read_truth(notes_file)
+        if not len(notes):
+            raise InputError(f"{notes_file.name} holds no notes.")
+        with WavReader(audio) as reader:
+            sound = np.concatenate([np.zeros(0, np.float32), *mono_blocks(reader, SAMPLE_RATE_HZ)])
+        if not len(sound):
+            raise InputError("holds no samples.")
+        no_pedal = PedalEvents(np.zeros(0), np.zeros(0, np.int64))
+        for number, start in enumerate(range(0, len(sound), round(PIECE_S * SAMPLE_RATE_HZ))):
+            piece = sound[start : start + round(PIECE_S * SAMPLE_RATE_HZ)]
+            heard, _ = excerpt(notes, no_pedal, start / SAMPLE_RATE_HZ, PIECE_S)
+            stem = f"{name.replace('/', '-')}-{number:03d}"
+            take = find_take(folder, stem)
+            if take is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_take(folder, stem, piece, heard, {"source": name})
+                take = find_take(folder, stem)
+            if take is not None and take.frames:
+                takes.append(take)
+        entry.details = {"notes": len(notes), "duration_s": round(len(sound) / SAMPLE_RATE_HZ, 2), "takes": len(takes)}
+    return takes

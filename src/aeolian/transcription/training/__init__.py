@@ -1,0 +1,1 @@
+"""Teaching an Onsets and Frames model: from recordings with their notes, or from notes alone, played."""
