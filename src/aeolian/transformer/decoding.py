@@ -94,6 +94,25 @@ class Decoder:
             hidden = np.broadcast_to(hidden, (self.batch, *hidden.shape[1:]))
         return self._logits(hidden[:, -1])
 
+    def read_each(self, tokens: Ids) -> Floats:
+        """The logits [batch, n, vocabulary] of what follows each of tokens [batch, n], read in a window of their own.
+
+        n is at most the context. Raises ValueError if it is more.
+        """
+        window = np.asarray(tokens, dtype=np.int64)
+        length = window.shape[1]
+        if length > self.context:
+            raise ValueError(f"{length} tokens do not fit into a context of {self.context}")
+        self._length = self._shared = 0
+        starts = range(0, length, READ_BLOCK)
+        blocks = [self._read_block(window[:, start : start + READ_BLOCK], self.batch) for start in starts]
+        hidden = np.concatenate(blocks, axis=1)
+        logits: Floats = hidden @ self._output
+        if self.pre_norm:
+            logits *= _inverse_roots(hidden, self.config.norm_epsilon)
+        logits += self._output_bias
+        return logits
+
     def _part(self) -> None:
         """Gives every sequence its own copy of the beginning that all had in common."""
         if self._shared:

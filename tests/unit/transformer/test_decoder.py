@@ -42,6 +42,19 @@ def test_long_primes_are_read_in_blocks(small: Small, random_weights: Make) -> N
     np.testing.assert_allclose(first, second, atol=2e-5)
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_logits_after_each_token_come_at_once_too(architecture: str, small: Small, random_weights: Make) -> None:
+    config = small(architecture, max_seq=300)
+    weights = random_weights(config)
+    stepping, reading = Decoder(config, weights, batch=3), Decoder(config, weights, batch=3)
+    reading.step(TOKENS[:, 5])  # forgotten: each reading has a window of its own
+    each = reading.read_each(TOKENS[:, :290])
+    stepped = [stepping.step(TOKENS[:, column]).copy() for column in range(290)]
+    np.testing.assert_allclose(each, np.stack(stepped, axis=1), atol=2e-5)
+    with pytest.raises(ValueError, match="301 tokens do not fit into a context of 300"):
+        reading.read_each(TOKENS[:, :301])
+
+
 def test_sequences_of_a_batch_do_not_mix(small: Small, random_weights: Make) -> None:
     config = small()
     weights = random_weights(config)
