@@ -1,4 +1,4 @@
-"""What each part of the training recipe is worth: the same songs and the same time, one thing changed in each run.
+"""What each part of the training recipe is worth: the same songs and time (or epochs), one thing changed in each run.
 
     python scripts/ablate_training.py --input_path examples/ --save_path /tmp/ablation --minutes 2 --parallel 4
 
@@ -40,7 +40,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--input_path", required=True)
     parser.add_argument("--save_path", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--minutes", type=float, help="the same time for every run")
+    parser.add_argument("--epochs", type=int, default=100_000, help="or the same number of passes over the songs")
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--only", default="", help="numbers of variations, with commas; by default all")
     parser.add_argument("options", nargs="*", help="further options of train.py for every run, after --")
@@ -56,7 +57,8 @@ def main() -> None:
             recipe = changes if "architecture" in changes else BASE | changes
             named = [f"--{key}={value}" for key, value in recipe.items()]
             fixed = [f"--input_path={arguments.input_path}", f"--save_path={folder}", "--patience=0"]
-            fixed += [f"--minutes={arguments.minutes}", "--epochs=100000", *arguments.options]
+            fixed += [f"--epochs={arguments.epochs}", *arguments.options]
+            fixed += [f"--minutes={arguments.minutes}"] if arguments.minutes else []
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "log.txt").open("w") as log:
                 subprocess.run([sys.executable, str(TRAIN), *fixed, *named], stdout=log, stderr=log, check=False)
