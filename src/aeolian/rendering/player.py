@@ -52,8 +52,8 @@ def play(
     Notes of one pitch must not overlap: a release ends whichever of them began first. Equal arguments give equal
     samples. Raises UsageError for a soundfont that cannot be read or lacks the program.
     """
-    font = _font(soundfont)
-    font.reset()
+    # A copy shares the samples and begins in silence; after `reset` the last piece still dies away.
+    font = tinysoundfont._tinysoundfont.SoundFont(_font(soundfont))
     font.set_output(tinysoundfont._tinysoundfont.OutputMode.Mono, sample_rate_hz, 0.0)
     font.set_max_voices(_MAX_VOICES)
     try:

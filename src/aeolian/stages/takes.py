@@ -4,20 +4,27 @@ Each take depends on its inputs, the seed and its number alone, so that several 
 run that was killed makes only those that are missing.
 """
 
+import hashlib
 import logging
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aeolian.errors import InputError
 from aeolian.stages.report import StageReport
-from aeolian.transcription.mel import SAMPLE_RATE_HZ
+from aeolian.transcription.mel import HOP_SAMPLES, SAMPLE_RATE_HZ
 from aeolian.transcription.training.corpus import Song
 from aeolian.transcription.training.takes import Take, find_take
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aeolian.music.notes import Notes
 
 log = logging.getLogger(__name__)
 
@@ -157,32 +164,44 @@ class Renderer:
 def recorded(folder: Path, name: str, audio: Path, notes_file: Path, report: StageReport) -> list[Take]:
     """A recording and its notes as takes of at most five minutes. A file that cannot be used is told and left out."""
     from aeolian.formats.wav import WavReader
-    from aeolian.music.pedal import PedalEvents
     from aeolian.transcription.resampling import mono_blocks
     from aeolian.transcription.training.corpus import read_truth
-    from aeolian.transcription.training.performance import excerpt
-    from aeolian.transcription.training.takes import write_take
 
     takes: list[Take] = []
     with report.entry(name) as entry:
-        notes = read_truth(notes_file)
-        if not len(notes):
-            raise InputError(f"{notes_file.name} holds no notes.")
-        with WavReader(audio) as reader:
-            sound = np.concatenate([np.zeros(0, np.float32), *mono_blocks(reader, SAMPLE_RATE_HZ)])
-        if not len(sound):
-            raise InputError("holds no samples.")
-        no_pedal = PedalEvents(np.zeros(0), np.zeros(0, np.int64))
-        for number, start in enumerate(range(0, len(sound), round(PIECE_S * SAMPLE_RATE_HZ))):
-            piece = sound[start : start + round(PIECE_S * SAMPLE_RATE_HZ)]
-            heard, _ = excerpt(notes, no_pedal, start / SAMPLE_RATE_HZ, PIECE_S)
-            stem = f"{name.replace('/', '-')}-{number:03d}"
-            take = find_take(folder, stem)
-            if take is None:
-                folder.mkdir(parents=True, exist_ok=True)
-                write_take(folder, stem, piece, heard, {"source": name})
-                take = find_take(folder, stem)
-            if take is not None and take.frames:
-                takes.append(take)
-        entry.details = {"notes": len(notes), "duration_s": round(len(sound) / SAMPLE_RATE_HZ, 2), "takes": len(takes)}
+        stem = hashlib.sha256(f"{name} {audio.stat().st_size} ".encode() + notes_file.read_bytes()).hexdigest()[:16]
+        takes = _found_pieces(folder, stem)
+        if not takes:
+            notes = read_truth(notes_file)
+            if not len(notes):
+                raise InputError(f"{notes_file.name} holds no notes.")
+            with WavReader(audio) as reader:
+                sound = np.concatenate([np.zeros(0, np.float32), *mono_blocks(reader, SAMPLE_RATE_HZ)])
+            if len(sound) < HOP_SAMPLES:
+                raise InputError("holds no samples.")
+            _write_pieces(folder, stem, name, sound, notes)
+            takes = _found_pieces(folder, stem)
+        entry.details = {"takes": len(takes), "duration_s": round(sum(take.duration_s for take in takes), 2)}
     return takes
+
+
+def _write_pieces(folder: Path, stem: str, name: str, sound: "NDArray[np.float32]", notes: "Notes") -> None:
+    """The first piece last: when it is there, all are."""
+    from aeolian.music.pedal import PedalEvents
+    from aeolian.transcription.training.performance import excerpt
+    from aeolian.transcription.training.takes import write_take
+
+    folder.mkdir(parents=True, exist_ok=True)
+    no_pedal = PedalEvents(np.zeros(0), np.zeros(0, np.int64))
+    samples = round(PIECE_S * SAMPLE_RATE_HZ)
+    for number in reversed(range(-(-len(sound) // samples))):
+        heard, _ = excerpt(notes, no_pedal, number * PIECE_S, PIECE_S)
+        piece = sound[number * samples : (number + 1) * samples]
+        write_take(folder, f"{stem}-{number:03d}", piece, heard, {"source": name})
+
+
+def _found_pieces(folder: Path, stem: str) -> list[Take]:
+    found: list[Take] = []
+    while (take := find_take(folder, f"{stem}-{len(found):03d}")) is not None:
+        found.append(take)
+    return [take for take in found if take.frames]
