@@ -89,6 +89,16 @@ COMMANDS: dict[str, Any] = {
     "generate": (f"{_MUSIC}generate", "Continue a MIDI file with a trained model."),
     "render": (f"{_MUSIC}render", "Turn MIDI into sound and a picture."),
     "train-transcriber": (f"{_MUSIC}train_transcriber", "Teach a transcriber, from recordings or from MIDI alone."),
+    "evaluate": (
+        "Measure music or a model.",
+        {
+            "music": (
+                "aeolian.cli.evaluate:music",
+                "What pieces are like, beside a corpus, and what of it they repeat.",
+            ),
+            "likelihood": ("aeolian.cli.evaluate:likelihood", "How well a model foresees songs."),
+        },
+    ),
     "import-checkpoint": (f"{_MUSIC}import_checkpoint", "Turn a checkpoint of others' code into a model folder."),
 }
 

@@ -1,0 +1,123 @@
+"""`aeolian evaluate`: what pieces are like, and how well a model foresees songs, as tables or JSON."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aeolian.cli.common import print_facts, print_json, print_table
+from aeolian.stages import evaluate_likelihood as _likelihood
+from aeolian.stages import evaluate_music as _music
+from aeolian.stages.options import command
+
+if TYPE_CHECKING:
+    from aeolian.evaluation.comparison import Course
+
+ROWS = 20
+
+
+def _print_music(config: _music.Config) -> None:
+    found = _music.evaluate(config)
+    if config.output == "json":
+        print_json(_music.as_dict(found))
+        return
+    document = _music.as_dict(found)
+    print_facts(
+        [
+            ("pieces", str(document["pieces"])),
+            ("corpus", f"{found.songs} songs, in stretches of {found.excerpt_notes} notes" if found.songs else "none"),
+        ]
+    )
+    click.echo()
+    print_table(
+        ("STATISTIC", "UNIT", "PIECES", "±", "CORPUS", "5%…95%", "INSIDE", "OVERLAP", "KL"),
+        [_statistic_row(name, row) for name, row in document["statistics"].items()],
+    )
+    if found.courses:
+        numbers = [str(part) for part in range(1, config.parts + 1)]
+        rows = [_course_row(each) for each in found.courses]
+        click.echo()
+        print_table(("PART BY PART".ljust(18), *numbers, "CORPUS 5%…95%"), rows)
+    if found.shared:
+        _print_shared(found, document)
+
+
+def _print_shared(found: _music.Evaluation, document: dict[str, Any]) -> None:
+    usual = sorted(document["usually_shared_notes"])
+    most = max(usual, default=0)
+    rows = sorted(document["shared"], key=lambda row: (-row["longest_notes"], row["name"]))
+    click.echo()
+    print_table(
+        ("SHARED, PIECE", "NOTES", "FROM", "LASTS", "WITH", "COVERED", "NEAREST SONG", "SHARE"),
+        [
+            (
+                row["name"][:30],
+                f"{row['longest_notes']}{'!' if usual and row['longest_notes'] > most else ''}",
+                f"{row['at_s']:.0f} s",
+                f"{row['lasts_s']:.1f} s",
+                row["song"][:30],
+                f"{row['covered']:.0%}",
+                row["nearest"][:30],
+                f"{row['nearest_share']:.1%}",
+            )
+            for row in rows[:ROWS]
+        ],
+    )
+    if len(rows) > ROWS:
+        print_facts([("and", f"{len(rows) - ROWS} pieces that share less")])
+    if usual:
+        notes = f"median {usual[len(usual) // 2]} notes, at most {most}; a piece marked ! shares more"
+        print_facts([(f"{len(usual)} songs share with the others", notes)])
+
+
+def _print_likelihood(config: _likelihood.Config) -> None:
+    found = _likelihood.evaluate(config)
+    if config.output == "json":
+        print_json(found)
+        return
+    rows = sorted(found["by_song"], key=lambda row: (-row["nats_per_token"], row["name"]))
+    print_table(
+        ("SONG", "TOKENS", "NATS/TOKEN", "NATS/S"),
+        [
+            (row["name"][:50], str(row["tokens"]), f"{row['nats_per_token']:.3f}", f"{row['nats_per_second']:.1f}")
+            for row in rows[:ROWS]
+        ],
+    )
+    if len(rows) > ROWS:
+        print_facts([("and", f"{len(rows) - ROWS} songs that it foresees better")])
+    click.echo()
+    print_table(
+        ("EVENT", "TOKENS", "NATS/TOKEN"),
+        [(kind, str(each["tokens"]), f"{each['nats_per_token']:.3f}") for kind, each in found["by_kind"].items()],
+    )
+    window = f"{found['context']} tokens, moved on by {found['stride']}"
+    click.echo()
+    print_facts(
+        [
+            ("songs", f"{found['songs']}, {found['tokens']:,} tokens, {found['seconds'] / 60:.0f} min"),
+            ("window", window),
+            ("NLL", f"{found['nats_per_token']:.4f} nats a token, {found['nats_per_second']:.2f} nats a second"),
+        ]
+    )
+
+
+def _statistic_row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    within = f"{_short(row['low'])}…{_short(row['high'])}" if row["low"] is not None else "-"
+    inside = f"{row['inside']:.0%}" if row["inside"] is not None else "-"
+    numbers = [_short(row[key]) for key in ("mean", "std", "corpus_mean")]
+    return (name, row["unit"], *numbers, within, inside, _short(row["overlap"]), _short(row["divergence"]))
+
+
+def _course_row(course: "Course") -> tuple[str, ...]:
+    means = [_short(mean if mean == mean else None) for mean in course.means.tolist()]
+    within = f"{_short(course.low)}…{_short(course.high)}" if course.low == course.low else "-"
+    return (course.statistic.name.ljust(18), *means, within)
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+music = command(_music.Config, _print_music, "music")
+likelihood = command(_likelihood.Config, _print_likelihood, "likelihood")
