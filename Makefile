@@ -57,6 +57,10 @@ lock: setup ## requirements/*.txt from requirements/*.in: plain pins, one versio
 			--override requirements/overrides.txt $$(test -f $$extra && echo --override $$extra) \
 			requirements/$$image.in -o requirements/$$image.txt || exit 1; \
 	done
+	for peer in requirements/peers/*.in; do \
+		$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
+			$$peer -o $${peer%.in}.txt || exit 1; \
+	done
 
 samples: setup ## composes samples/ anew (the same bytes each time)
 	$(BIN)/python scripts/compose_samples.py

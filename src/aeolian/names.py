@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 REFUSED_CHARACTERS = frozenset("*?[]{}!()@+^")
+# Most names; a part of dots alone takes the longer way.
+_PLAIN = re.compile(r"/?[\w -][\w. -]*(/[\w -][\w. -]*)*", re.ASCII)
 
 # Letters that Unicode does not decompose into an ASCII letter and a mark.
 _LETTERS = str.maketrans(
@@ -85,6 +87,8 @@ def _spelled(character: str) -> str:
 
 def refusal(path: str) -> str | None:
     """Why Pachyderm would refuse this repo path, or None if it would take it."""
+    if _PLAIN.fullmatch(path):
+        return None
     for character in path:
         if not (character.isascii() and character.isprintable()):
             return f"{character!r} is not a printable ASCII character"

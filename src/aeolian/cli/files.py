@@ -1,5 +1,6 @@
 """`aeolian put|get|list|inspect|delete file`, `watch` and `lineage`."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -95,8 +96,8 @@ def put_file(
 @contextmanager
 def _progress(selection: files.Selection) -> Iterator[files.Report]:
     """A bar for what takes long; nothing for the rest, whose end is told anyway."""
-    sizes = [item.source.stat().st_size for item in selection.items if isinstance(item.source, Path)]
-    if sum(sizes) < _LONG_BYTES and len(sizes) < _LONG_FILES:
+    sources = [item.source for item in selection.items if isinstance(item.source, Path | str)]
+    if len(sources) < _LONG_FILES and sum(os.path.getsize(source) for source in sources) < _LONG_BYTES:  # noqa: PTH202
         yield files.silent
         return
     from aeolian.stages.progress import progress

@@ -21,7 +21,8 @@ from aeolian.engine import catalog, pipelines, ticks
 from aeolian.engine.jobs import list_jobs
 from aeolian.engine.pipelines import Arguments, Change
 from aeolian.engine.secrets import parse_place
-from aeolian.engine.spec import Spec, read_specs
+from aeolian.engine.spec import Spec
+from aeolian.engine.spec_files import read_specs
 from aeolian.engine.triggers import pipeline_order
 from aeolian.errors import UsageError
 

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager
 import click
 
 from aeolian.cli.common import chosen_executor, warn
-from aeolian.engine.docker import docker_executor
 from aeolian.engine.events import DatumFinished, Event, Listener
 from aeolian.engine.executors import Executor, ProcessExecutor
 from aeolian.engine.jobs import Job, failed_datums, last_lines, list_jobs
@@ -59,7 +58,11 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
 
 def executor() -> Executor:
     """What `--executor` of the command asks for. Raises `AeolianError` if that is not here."""
-    return docker_executor() if chosen_executor() == "docker" else ProcessExecutor()
+    if chosen_executor() != "docker":
+        return ProcessExecutor()
+    from aeolian.engine.docker import docker_executor
+
+    return docker_executor()
 
 
 def stop_on_termination() -> None:

@@ -4,16 +4,15 @@ A container sees the datum's folder as /pfs, the image's own /src, an empty /tmp
 written: no network, no capabilities, never root. `Processes` times and ends the client, `end` the container.
 """
 
-import contextlib
 import hashlib
 import logging
 import os
 import re
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aeolian.engine import docker_client, docker_relay
+from aeolian.engine import docker_client, docker_image, docker_relay
+from aeolian.engine.docker_client import CONTAINER_FILE
 from aeolian.engine.executors import Command, Executor, Launch, stdin_bytes, thread_environment
 from aeolian.engine.spec import Spec
 from aeolian.errors import UsageError
@@ -21,7 +20,6 @@ from aeolian.next_datum import PORT_VARIABLE
 
 log = logging.getLogger(__name__)
 
-CONTAINER_FILE = "container"
 # Who programs are where `aeolian` itself is root: nobody.
 _NOBODY = (65534, 65534)
 # Where a program of many datums finds its worker: a port of its own loopback interface, as on a cluster, and behind it
@@ -69,7 +67,7 @@ class DockerExecutor:
         image = spec.transform.image
         if not image:
             raise UsageError(f"The pipeline {spec.name} names no image.", remedy="Run it without --executor docker.")
-        image_id = docker_client.image_id(self.client, image, spec.name)
+        image_id = docker_image.image_id(self.client, image, spec.name)
         limits = spec.document.get("resource_limits", {})
         try:
             memory = quantity(str(limits.get("memory") or "0"))
@@ -136,17 +134,6 @@ def docker_executor() -> DockerExecutor:
     return DockerExecutor(docker_client.find_client())
 
 
-def end_leftovers(scratch: Path) -> None:
-    """Ends the containers of datums that a killed engine left in `scratch`. Costs nothing where there are none."""
-    names = []
-    for mark in scratch.glob(f"*/{CONTAINER_FILE}*"):
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            names.append(mark.read_text())
-    client = shutil.which("docker")
-    if names and client:
-        docker_client.remove(client, names)
-
-
 def container_name(command: Command) -> str:
     """The container of a command: no two that run at once share one."""
     of_many = "-batch" if command.worker else ""
@@ -165,7 +152,7 @@ def _user(client: str, image: str, spec: Spec) -> tuple[int, int] | None:
     """Who `transform.user` says; None where that is nobody, root, or not for us to give files to."""
     if not spec.transform.user or os.getuid():
         return None
-    user = docker_client.user_of(client, image, spec.transform.user)
+    user = docker_image.user_of(client, image, spec.transform.user)
     if user[0] == 0:
         log.warning("pipeline %s: transform.user is root; here no program in an image is, so it is nobody", spec.name)
         return None

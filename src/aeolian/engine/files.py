@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,15 @@ from typing import BinaryIO
 from aeolian import names
 from aeolian.engine.addresses import Address
 from aeolian.engine.commits import Commit, commit_files, head_tree, open_revision, refuse_output, resolve
+from aeolian.engine.objects import Intake
 from aeolian.engine.repos import branch_id, repo_id
+from aeolian.engine.stamps import Stamps
 from aeolian.engine.store import Store
-from aeolian.engine.trees import Entry
+from aeolian.engine.trees import EMPTY, Entry
 from aeolian.errors import StorageError, UsageError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MANY = 256
 Report = Callable[[int, int, str], None]
 
 
@@ -29,7 +33,7 @@ def silent(done: int, total: int, note: str) -> None:
 class Item:
     """One file to put: where from, and at which path of the repo."""
 
-    source: Path | BinaryIO
+    source: Path | str | BinaryIO
     path: str
 
 
@@ -63,8 +67,8 @@ def select(sources: Sequence[Path], folder: str, *, recursive: bool, rename: str
         if source.is_dir():
             if not recursive:
                 raise UsageError(f"{source} is a folder.", remedy="Put all that it holds with -r.")
-            for path in _walk(source, selection):
-                selection.items.append(Item(path, _join(folder, str(path.relative_to(source)))))
+            start = len(os.path.join(source, ""))  # noqa: PTH118  text, as thousands of paths are
+            selection.items += [Item(path, _join(folder, path[start:])) for path in _walk(str(source), selection)]
         elif source.is_file():
             selection.items.append(Item(source, rename or _join(folder, source.name)))
         elif source.exists():
@@ -99,6 +103,7 @@ def put_files(
     renamed = {}
     changes: dict[str, Entry | None] = {}
     with store.objects.intake() as intake:
+        reader = _Reader(store, repo, branch, items, intake)
         for done, item in enumerate(items):
             report(done, len(items), item.path)
             path = "/" + _accepted(item.path.lstrip("/"), strict)
@@ -108,9 +113,9 @@ def put_files(
                 )
             if path != item.path:
                 renamed[path] = names.printable(item.path)
-            if isinstance(item.source, Path):
+            if isinstance(item.source, Path | str):
                 try:
-                    changes[path] = Entry(path, *intake.add(Path(os.path.realpath(item.source))))
+                    changes[path] = reader.read(item.source, path)
                 except OSError as error:
                     if error.errno in _DISK_FULL:
                         remedy = "Nothing was put; free some space and put it again."
@@ -124,9 +129,43 @@ def put_files(
         with store.db.transaction():
             commit = commit_files(store, repo, branch, changes, description, clear=clear)
             remember_names(store, repo, renamed)
+            reader.stamps.save()
     report(len(items), len(items), "")
     size = sum(entry.size for entry in changes.values() if entry)
     return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()))
+
+
+class _Reader:
+    """Reads files in; not those that did not change since the repo has them."""
+
+    def __init__(self, store: Store, repo: str, branch: str, items: Sequence[Item], intake: Intake) -> None:
+        self._here = Path.cwd()
+        self._intake = intake
+        self._trees = store.trees
+        row = branch_id(store, repo, branch)
+        open_one = open_revision(store, row) if row else None
+        self._tree = open_one["tree"] if open_one else head_tree(store, row) if row else EMPTY
+        # Above so many, reading the tree once is cheaper than looking into it each time.
+        many = len(items) > _MANY
+        self._there = {entry.path: entry for entry in self._trees.entries(self._tree)} if many else None
+        places = [self._place(item.source) for item in items if isinstance(item.source, Path | str)]
+        self.stamps = Stamps(store, os.path.commonpath([min(places), max(places)]) if places else "\0")
+
+    def read(self, source: Path | str, path: str) -> Entry:
+        """What the file `source` becomes at `path`. Raises `OSError` if it cannot be read."""
+        place, status = self._place(source), os.lstat(source)
+        if stat.S_ISLNK(status.st_mode):
+            return Entry(path, *self._intake.add(os.path.realpath(source)))
+        there = self._trees.get(self._tree, path) if self._there is None else self._there.get(path)
+        if there is not None and self.stamps.content(place, status) == there.object:
+            return there
+        entry = Entry(path, *self._intake.add(source))
+        if entry.size == status.st_size:
+            self.stamps.learn(place, status, entry.object)
+        return entry
+
+    def _place(self, source: Path | str) -> str:
+        return os.path.join(self._here, source)  # noqa: PTH118
 
 
 def delete_path(store: Store, address: Address) -> tuple[Commit, int]:
@@ -243,19 +282,20 @@ def _write(store: Store, entry: Entry, target: Path) -> None:
             Path(partial).unlink()
 
 
-def _walk(folder: Path, selection: Selection) -> Iterator[Path]:
-    for directory, subfolders, files in os.walk(folder):
-        selection.hidden += [str(Path(directory, name)) for name in (*subfolders, *files) if name.startswith(".")]
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(directory, name)
-            if name.startswith("."):
-                continue
-            if path.is_file():
-                yield path
-            else:
-                reason = "a link that leads nowhere" if path.is_symlink() else "a pipe, socket or device"
-                selection.skipped.append((str(path), reason))
+def _walk(folder: str, selection: Selection) -> Iterator[str]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    selection.hidden += [entry.path for entry in entries if entry.name.startswith(".")]
+    shown = [entry for entry in entries if not entry.name.startswith(".")]
+    for entry in shown:
+        if entry.is_file():
+            yield entry.path
+        elif not entry.is_dir():
+            reason = "a link that leads nowhere" if entry.is_symlink() else "a pipe, socket or device"
+            selection.skipped.append((entry.path, reason))
+    for entry in shown:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, selection)
 
 
 def _join(folder: str, name: str) -> str:

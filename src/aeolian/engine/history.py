@@ -166,7 +166,7 @@ def _hand_on(store: Store, job: Job) -> Iterator[tuple[Job, Job, str]]:
 
 def _read_by(store: Store, job: Job, inputs: list[dict[str, str]]) -> str:
     """A run's inputs as JSON, with the commits that `job` read them from: the same content under another id."""
-    read = sources(store, job, catalog.version(store, job.pipeline_row, job.version).spec)
+    read = sources(store, job.seq, catalog.version(store, job.pipeline_row, job.version).spec)
     return json.dumps([part | {"commit": read[part["repo"], part["branch"]].commit} for part in inputs])
 
 

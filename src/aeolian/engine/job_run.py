@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from aeolian.engine import catalog
@@ -10,9 +10,20 @@ from aeolian.engine.batching import Batches
 from aeolian.engine.datum_sets import datum_sets
 from aeolian.engine.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener
 from aeolian.engine.executors import Executor
-from aeolian.engine.inputs import Datum, datums
+from aeolian.engine.inputs import Datum, Source, datums
 from aeolian.engine.jobs import Job
-from aeolian.engine.ledger import Known, begin, discard_failures, fail, finish, keep_result, known, sources, unrunnable
+from aeolian.engine.ledger import (
+    Known,
+    begin,
+    discard_failures,
+    fail,
+    finish,
+    keep_result,
+    known,
+    repeat,
+    sources,
+    unrunnable,
+)
 from aeolian.engine.processes import Processes
 from aeolian.engine.program import program_hash
 from aeolian.engine.resources import Resources, Stopped, has_gpu
@@ -61,7 +72,15 @@ class JobRun:
         if upstream:
             return self._end("unrunnable", fail(self._store, self.job, "unrunnable", upstream, self._counts))
         try:
-            done = self._run_datums()
+            spec = self._pipeline.spec
+            code = program_hash(self._store, self._pipeline, self._executor.identity)
+            discard_failures(self._store, self.job, code)
+            read = sources(self._store, self.job.seq, spec)
+            if (total := repeat(self._store, self.job, self._pipeline, code, read)) is not None:
+                self._counts["skipped"] = total
+                self._listener(JobStarted(self._pipeline.name, self.job.id, total, total))
+                return self._end("success", "")
+            done = self._run_datums(code, read)
             if self._counts["failed"]:
                 total = sum(self._counts.values())
                 reason = f"{self._counts['failed']} of {total} datums failed"
@@ -75,13 +94,9 @@ class JobRun:
         """Kills what runs, and starts no more."""
         self._processes.stop()
 
-    def _run_datums(self) -> dict[str, Known]:
+    def _run_datums(self, code: str, read: Mapping[tuple[str, str], Source]) -> dict[str, Known]:
         """Runs what has to; the hash and row of every datum that has an output."""
-        spec = self._pipeline.spec
-        code = program_hash(self._store, self._pipeline, self._executor.identity)
-        discard_failures(self._store, self.job, code)
-        read = sources(self._store, self.job, spec)
-        trees = self._store.trees
+        spec, trees = self._pipeline.spec, self._store.trees
         every = datums(spec.input, lambda part: read[part.repo, part.branch], trees) if spec.input else []
         hashes = {datum.id: datum.hash(code) for datum in every}
         done = known(self._store, self.job, hashes, this_job_only=spec.every_job)

@@ -138,7 +138,7 @@ class Intake:
         finally:
             self._lock.close()
 
-    def add(self, path: Path, *, take: bool = False) -> tuple[str, int]:
+    def add(self, path: Path | str, *, take: bool = False) -> tuple[str, int]:
         """Takes the regular file `path` in: the hash and the size in bytes of its content.
 
         With `take`, the file itself becomes the object, if it is large, has no second name, and lies on the
@@ -150,7 +150,7 @@ class Intake:
             if status.st_size <= SMALL_BYTES:
                 return self._add_stream(file)
             if take and status.st_nlink == 1 and status.st_dev == self._objects.folder.stat().st_dev:
-                return self._take(path, file)
+                return self._take(Path(path), file)
             return self._add_clone(file) or self._add_stream(file)
 
     def add_stream(self, stream: BinaryIO) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from aeolian.engine.catalog import Pipeline
 from aeolian.engine.spec import Spec
+from aeolian.engine.stamps import Stamps
 from aeolian.engine.store import Store
 from aeolian.errors import UsageError
 
@@ -93,20 +94,15 @@ def _tree_hash(store: Store, root: Path) -> str:
         raise UsageError(
             f"The program folder {root} is gone.", remedy="Update the pipeline with --source, or see AEOLIAN_CODE."
         )
-    digest, fresh = hashlib.sha256(), []
-    rows = store.db.all("SELECT * FROM code_file WHERE substr(path, 1, ?) = ?", len(str(root)), str(root))
-    known = {row["path"]: (row["stamp"], row["hash"]) for row in rows}
+    digest, stamps = hashlib.sha256(), Stamps(store, str(root))
     for path in _files(root):
         status = path.stat()
-        stamp = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-        old_stamp, content = known.get(str(path), ("", ""))
-        if stamp != old_stamp:
+        content = stamps.content(str(path), status)
+        if content is None:
             content = _file_hash(path)
-            fresh.append((str(path), stamp, content))
+            stamps.learn(str(path), status, content)
         digest.update(f"{path.relative_to(root)}\0{content}\n".encode("utf-8", "surrogateescape"))
-    if fresh:
-        with store.db.transaction():
-            store.db.many("INSERT OR REPLACE INTO code_file VALUES (?, ?, ?)", fresh)
+    stamps.save()
     return digest.hexdigest()
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from aeolian.engine import catalog, lock
-from aeolian.engine.docker import end_leftovers
+from aeolian.engine.docker_client import end_leftovers
 from aeolian.engine.events import JobFinished, Listener, SetStarted, silent
 from aeolian.engine.executors import Executor, ProcessExecutor
 from aeolian.engine.job_run import JobRun

@@ -116,7 +116,7 @@ CREATE TABLE small_object (
     data BLOB NOT NULL
 ) STRICT;
 
--- Hashes of program files, kept so that an unchanged program costs one stat a file.
+-- Hashes of files outside the store (programs, and what was put), kept so that an unchanged one costs a stat.
 CREATE TABLE code_file (
     path TEXT PRIMARY KEY,
     stamp TEXT NOT NULL,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from aeolian.engine.documents import Document
 from aeolian.engine.durations import seconds
 from aeolian.engine.spec_check import Problems, check
-from aeolian.engine.spec_files import Document, read_documents, spec_files
 
 DEFAULT_BRANCH = "master"
 DEFAULT_TRIES = 3
@@ -111,11 +111,6 @@ class Spec:
     def inputs(self) -> list[Pfs]:
         """Every pfs input, in the order of the spec."""
         return list(_walk(self.input)) if self.input else []
-
-
-def read_specs(path: Path) -> list[Spec]:
-    """The pipelines of a file, or of every spec file of a folder. Raises `UsageError` naming every fault of a file."""
-    return [parse(document) for file in spec_files(path) for document in read_documents(file)]
 
 
 def parse(document: Document) -> Spec:

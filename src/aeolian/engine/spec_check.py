@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from aeolian.engine.cron import parse_moment, parse_schedule
+from aeolian.engine.documents import Document, Place
 from aeolian.engine.durations import seconds
 from aeolian.engine.globs import compile_glob
 from aeolian.engine.spec_fields import MESSAGES, NOT_APPLIED
-from aeolian.engine.spec_files import Document, Place
 from aeolian.errors import UsageError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")

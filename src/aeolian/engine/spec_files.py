@@ -2,31 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from aeolian.engine.documents import Document, Place
+from aeolian.engine.spec import Spec, parse
 from aeolian.errors import UsageError
 
 SUFFIXES = (".json", ".yaml", ".yml")
-Place = tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Document:
-    """One pipeline as it was written: plain data, and the line of each of its values."""
-
-    file: str
-    data: Any
-    lines: dict[Place, int]
-
-    def line(self, place: Place) -> int | None:
-        """The line of the value at `place`, or of the nearest thing around it."""
-        while place and place not in self.lines:
-            place = place[:-1]
-        return self.lines.get(place)
 
 
 class _Loader(yaml.SafeLoader):
@@ -53,6 +38,11 @@ def spec_files(path: Path) -> list[Path]:
             f"The folder {path} holds no pipeline spec.", remedy="A spec's name ends in .json, .yaml or .yml."
         )
     return found
+
+
+def read_specs(path: Path) -> list[Spec]:
+    """The pipelines of a file, or of every spec file of a folder. Raises `UsageError` naming every fault of a file."""
+    return [parse(document) for file in spec_files(path) for document in read_documents(file)]
 
 
 def read_documents(path: Path) -> list[Document]:

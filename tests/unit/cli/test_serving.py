@@ -14,7 +14,7 @@ import pytest
 
 from aeolian.cli.serving import serve_store
 from aeolian.engine import files, lock, pipelines, repos
-from aeolian.engine.spec import read_specs
+from aeolian.engine.spec_files import read_specs
 from aeolian.engine.store import Store
 
 SPECS = """

@@ -11,7 +11,8 @@ from engine_bench import spec_of
 
 from aeolian.engine import docker_client
 from aeolian.engine.catalog import find
-from aeolian.engine.docker import DockerExecutor, container_name, docker_executor, end_leftovers, quantity
+from aeolian.engine.docker import DockerExecutor, container_name, docker_executor, quantity
+from aeolian.engine.docker_client import end_leftovers
 from aeolian.engine.executors import Command
 from aeolian.engine.pipelines import create_pipelines
 from aeolian.engine.program import program_hash

@@ -4,9 +4,9 @@ import pytest
 from engine_bench import spec_of
 
 from aeolian.engine.durations import seconds
-from aeolian.engine.spec import parse, read_specs, store_text
+from aeolian.engine.spec import parse, store_text
 from aeolian.engine.spec_fields import MESSAGES, NOT_APPLIED
-from aeolian.engine.spec_files import parse_documents
+from aeolian.engine.spec_files import parse_documents, read_specs
 from aeolian.errors import UsageError
 
 GOOD = {
