@@ -24,6 +24,7 @@ from aeolian.transcription.posteriors import Posteriors, decode_all
 from aeolian.transcription.resampling import mono_blocks
 from aeolian.transcription.threads import available_threads
 from aeolian.transcription.transcriber import Recording, Report, silent
+from aeolian.transcription.wide_convolutions import channels_at_a_time, widened
 
 SAMPLE_RATE_HZ = 22_050
 HOP_SAMPLES = 256
@@ -56,7 +57,8 @@ class BasicPitch:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        network = widened(weights, frames=WINDOW_FRAMES, block=channels_at_a_time())
+        self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         self._threads = threads or available_threads()
         self.thresholds = thresholds or Thresholds()
         package = importlib.metadata.version("basic-pitch")
