@@ -28,10 +28,15 @@ def _print_music(config: _music.Config) -> None:
         ]
     )
     click.echo()
-    print_table(
-        ("STATISTIC", "UNIT", "PIECES", "±", "CORPUS", "5%…95%", "INSIDE", "OVERLAP", "KL"),
-        [_statistic_row(name, row) for name, row in document["statistics"].items()],
-    )
+    if found.songs:
+        titles = ("STATISTIC", "UNIT", "PIECES", "±", "CORPUS", "5%…95%", "INSIDE", "OVERLAP", "KL")
+        print_table(titles, [_beside_corpus(name, row) for name, row in document["statistics"].items()])
+    else:
+        rows = [
+            (name, row["unit"], _short(row["mean"]), _short(row["std"]), row["meaning"])
+            for name, row in document["statistics"].items()
+        ]
+        print_table(("STATISTIC", "UNIT", "PIECES", "±", "WHAT IT IS"), rows)
     if found.courses:
         numbers = [str(part) for part in range(1, config.parts + 1)]
         rows = [_course_row(each) for each in found.courses]
@@ -100,7 +105,7 @@ def _print_likelihood(config: _likelihood.Config) -> None:
     )
 
 
-def _statistic_row(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+def _beside_corpus(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     within = f"{_short(row['low'])}…{_short(row['high'])}" if row["low"] is not None else "-"
     inside = f"{row['inside']:.0%}" if row["inside"] is not None else "-"
     numbers = [_short(row[key]) for key in ("mean", "std", "corpus_mean")]
