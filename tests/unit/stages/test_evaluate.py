@@ -56,7 +56,7 @@ def test_music_as_a_table(music: Path, caplog: pytest.LogCaptureFixture) -> None
     done = evaluate("music", music / "pieces", "--corpus", music / "songs")
     assert done.exit_code == 0, done.output
     assert "broken.mid: damaged MIDI file" in caplog.text
-    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+    rows = {line.split()[0]: line.split() for line in reversed(done.stdout.splitlines()) if line.strip()}
     assert rows["pieces:"] == ["pieces:", "2"]
     assert rows["corpus:"][1:3] == ["6", "songs,"]
     assert rows["pitch_class_entropy"][1] == "bits"
