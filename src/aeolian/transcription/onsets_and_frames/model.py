@@ -9,6 +9,7 @@ Under a policy of mixed precision ("mixed_bfloat16") the convolutions and dense 
 convolution, whose inputs are decibels, the LSTMs (cuDNN's on a GPU), the normalisation and the outputs stay in 32.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,7 @@ class Stack(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(**options)
         self.config, self.lstm_units = config, lstm_units
         layers = keras.layers
-        self.convs, self.norms, self.pools, self.dropouts = [], [], [], []
+        self.convs, self.norms, self.dropouts = [], [], []
         for n, filters in enumerate(config.conv_filters):
             policy = self.dtype_policy if n else _SINGLE
             initializer = keras.initializers.VarianceScaling(**_HE_AVERAGE)
@@ -56,8 +57,6 @@ class Stack(keras.layers.Layer):  # type: ignore[misc]
                     dtype=self.dtype_policy,
                 )
             )
-            pool = (1, config.conv_pools[n])
-            self.pools.append(layers.MaxPooling2D(pool, pool, padding="valid", dtype=self.dtype_policy))
             self.dropouts.append(layers.Dropout(config.conv_dropouts[n], dtype=self.dtype_policy))
         initializer = keras.initializers.VarianceScaling(**_HE_AVERAGE)
         self.dense = layers.Dense(
@@ -88,8 +87,7 @@ class Stack(keras.layers.Layer):  # type: ignore[misc]
         x = ops.expand_dims(ops.cast(mel, _SINGLE), -1)
         for n, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = ops.relu(norm(ops.cast(conv(x), self.compute_dtype), training=training))
-            if self.config.conv_pools[n] > 1:
-                x = self.pools[n](x)
+            x = _pooled(x, self.config.conv_pools[n])
             x = self.dropouts[n](x, training=training)
         batch, frames = ops.shape(mel)[:2]
         x = ops.reshape(x, (batch, frames, self.config.flat_features))
@@ -109,6 +107,17 @@ class Stack(keras.layers.Layer):  # type: ignore[misc]
         if self.lstm is not None:
             named |= _lstm_variables(self.lstm, f"{name}.lstm")
         return named | {f"{name}.output.{part}": getattr(self.head, part) for part in ("kernel", "bias")}
+
+
+def _pooled(x: Any, bins: int) -> Any:
+    """The loudest of each `bins` bins of [batch, frames, bins, channels]; those that fill no pool are dropped.
+
+    As `MaxPooling2D` does, whose gradient TensorFlow cannot compute deterministically under XLA. (And not as `ops.max`:
+    its gradient asks which inputs equal the output, and may divide by none where XLA rounds one of them otherwise.)
+    """
+    count = x.shape[2] // bins
+    parts = [x[:, :, n : count * bins : bins] for n in range(bins)]
+    return functools.reduce(ops.maximum, parts)
 
 
 class OnsetsAndFrames(keras.Model):  # type: ignore[misc]

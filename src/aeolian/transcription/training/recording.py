@@ -13,8 +13,9 @@ import numpy as np
 
 from aeolian.keras_backend import keras
 from aeolian.transcription.mel import SAMPLE_RATE_HZ
+from aeolian.transcription.training import chance
 
-ops, random = keras.ops, keras.random
+ops = keras.ops
 
 ROOM_SAMPLES = 1 << 14  # about a second of tail
 COLOUR_KNOTS = 12
@@ -75,15 +76,15 @@ class _Draw:
 
     def _seed(self) -> Any:
         self._count += 1
-        return self._seeds + ops.cast(np.array([self._count * 7919, self._count]), "uint32")
+        return chance.derived(self._seeds, self._count)
 
     def uniform(self, low: float, high: float, width: int = 1) -> Any:
         """float32[batch, width] in [low, high)."""
-        return random.uniform((self._batch, width), low, high, seed=self._seed())
+        return chance.uniform((self._batch, width), low, high, self._seed())
 
     def normal(self, width: int) -> Any:
         """float32[batch, width], standard."""
-        return random.normal((self._batch, width), seed=self._seed())
+        return chance.normal((self._batch, width), self._seed())
 
     def chance(self, share: float) -> Any:
         """float32[batch, 1]: 1 with this probability, else 0."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from aeolian.keras_backend import keras
 from aeolian.transcription.onsets_and_frames.model import OnsetsAndFrames
 from aeolian.transcription.onsets_and_frames.weights import Weights
+from aeolian.transcription.training import chance
 from aeolian.transcription.training.features import log_mels
 from aeolian.transcription.training.losses import PARTS, losses
 from aeolian.transcription.training.recording import Studio, sounds
@@ -81,7 +82,7 @@ class Steps:
         """int16 sound to the model's input."""
         if not augmented:
             return log_mels(ops.cast(pcm, "float32") / 32768.0)
-        headroom = keras.random.uniform((pcm.shape[0], 1, 1), 0.0, _HEADROOM_DB, seed=seeds)
+        headroom = chance.uniform((pcm.shape[0], 1, 1), 0.0, _HEADROOM_DB, seeds)
         return log_mels(sounds(pcm, seeds, self.studio), headroom)
 
     def averaged(self, old: Any, new: Any, updates: Any) -> Any:

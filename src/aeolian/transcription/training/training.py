@@ -100,11 +100,13 @@ class Training:
         self._pending: list[Any] = []
         self._began_s = time.monotonic() if started_s is None else started_s
         self._first_step_s, self._saved_s = 0.0, time.monotonic()
+        self.seconds_between_saves, self.first_step = SECONDS_BETWEEN_SAVES, 0
 
     def run(self, report: Report) -> Result:
         """Trains to the end. `report(done, total, note)`. Raises AeolianError if the loss diverges."""
         self._resume()
         self._began_s -= self.elapsed_s
+        self.first_step = self.step
         self._first_step_s = self._now_s()
         with _Ahead(self._batch, self.step) as batches:
             while not self._is_over():
@@ -211,7 +213,7 @@ class Training:
         return {"steps": self.step, "train_loss": self.history[-1]["train_loss"]}
 
     def _save(self) -> None:
-        if self.state_folder is None or time.monotonic() - self._saved_s < SECONDS_BETWEEN_SAVES:
+        if self.state_folder is None or time.monotonic() - self._saved_s < self.seconds_between_saves:
             return
         self._collect(0)
         progress = {"history": self.history, "step": self.step, "elapsed_s": self._now_s(), "count": self._count}
