@@ -196,8 +196,11 @@ def _struck(columns: Any) -> _Struck:
     # One number for pitch and tick, so that one sorted array serves all pitches.
     ons = pitch * _SPAN_TICKS + on_ticks
     offs = np.sort(ons + columns["duration"][has_length])
-    ends = offs[np.searchsorted(offs, ons, side="right")] if len(ons) else ons
-    is_ambiguous = bool(np.any(np.isin(ons, np.setdiff1d(offs, ends))))
+    which = np.searchsorted(offs, ons, side="right")
+    ends = offs[which]
+    ends_nothing = np.diff(offs, prepend=-1) > 0
+    ends_nothing[which] = False
+    is_ambiguous = bool(ends_nothing.any() and np.isin(ons, offs[ends_nothing]).any())
     return _Struck(
         on_ticks, ends - pitch * _SPAN_TICKS, pitch, columns["velocity"][has_length].astype(np.int64), is_ambiguous
     )

@@ -54,12 +54,14 @@ def encode(notes: Notes) -> Tokens:
     onset_steps, offset_steps = quantise(notes)
     n = len(notes)
 
-    # All starts and ends in note-seq's order: by step, then note, and a note's start before its end.
-    steps = np.concatenate([onset_steps, offset_steps])
-    index = np.tile(np.arange(n), 2)
-    is_offset = np.repeat([False, True], n)
-    order = np.lexsort((is_offset, index, steps))
-    steps, index, is_offset = steps[order], index[order], is_offset[order]
+    # All starts and ends in note-seq's order: by step, then note, and a note's start before its end; as one number
+    # each, since those sort fastest.
+    bits = (2 * n).bit_length()
+    place = 2 * np.arange(n)
+    keys = np.concatenate([onset_steps << bits | place, offset_steps << bits | place + 1])
+    keys.sort()
+    steps, index = keys >> bits, (keys & (1 << bits) - 1) >> 1
+    is_offset = (keys & 1).astype(bool)
 
     shifts = np.diff(steps, prepend=0)
     full_shifts, rest = np.divmod(shifts, MAX_SHIFT_STEPS)
