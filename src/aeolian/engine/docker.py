@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from aeolian.engine import docker_client, docker_image, docker_relay
@@ -154,16 +155,22 @@ def _user(client: str, image: str, spec: Spec) -> tuple[int, int] | None:
         return None
     user = docker_image.user_of(client, image, spec.transform.user)
     if user[0] == 0:
-        log.warning("pipeline %s: transform.user is root; here no program in an image is, so it is nobody", spec.name)
+        _warn(f"pipeline {spec.name}: transform.user is root; here no program in an image is, so it is nobody")
         return None
     return user
 
 
 def _gpus(client: str, spec: Spec) -> int:
     if spec.gpus and not docker_client.offers_gpus(client):
-        log.warning("pipeline %s asks for a GPU; Docker has none to give here, so it runs without", spec.name)
+        _warn(f"pipeline {spec.name} asks for a GPU; Docker has none to give here, so it runs without")
         return 0
     return spec.gpus
+
+
+@lru_cache(maxsize=256)
+def _warn(what: str) -> None:
+    """Says it once."""
+    log.warning(what)
 
 
 def _mark(command: Command) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engine_bench import spec_of
 
-from aeolian.engine import docker_client
+from aeolian.engine import docker, docker_client
 from aeolian.engine.catalog import find
 from aeolian.engine.docker import DockerExecutor, container_name, docker_executor, quantity
 from aeolian.engine.docker_client import end_leftovers
@@ -144,6 +144,7 @@ def test_who_is_not_root_cannot_give_files_away_and_programs_are_who_it_is(comma
     ],
 )
 def test_a_pipeline_that_asks_for_gpus_gets_them_where_docker_has_them(command, tmp_path, caplog, told, options):
+    docker._warn.cache_clear()
     script, _ = client(tmp_path / "bin", f"[ $1 = info ] && echo '{told}'; [ $1 = image ] && echo sha256:1")
     asks = spec(transform=transform(), resource_limits={"gpu": {"type": "nvidia.com/gpu", "number": 2}})
     argv = DockerExecutor(str(script)).ready(asks).launch(command).argv
