@@ -1,5 +1,6 @@
 """Probabilities to notes: hand-worked examples, and note-seq (Magenta's decoder) as the oracle."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -71,6 +72,25 @@ def test_thresholds_and_the_shortest_note():
     assert rows(heard) == []
     assert len(rows(heard, Thresholds(onset=0.3, frame=0.3))) == 1
     assert rows(heard, Thresholds(onset=0.3, frame=0.3, shortest_frames=11)) == []
+
+
+@pytest.mark.parametrize(
+    ("onsets", "begin"),
+    [([0.9], 10.0), ([0.8, 0.8], 10.5), ([0.9, 0.6], 10.4), ([0.6, 0.9, 0.6], 11.0), ([0.9, 0.2, 0.9], 10.0)],
+)
+def test_an_onset_in_two_frames_lies_between_them(onsets, begin):
+    heard = nothing()
+    heard.onset[10 : 10 + len(onsets), 39] = onsets
+    heard.frame[10:30, 39] = 0.9
+    centred = dataclasses.replace(TINY, onset_centred=True)
+    found = rows(heard, config=centred)[0]
+    assert found[0] / FRAME_S == pytest.approx(begin)
+    for cut in range(1, 15):
+        decoder = Decoder(centred, Thresholds())
+        for start, end in itertools.pairwise([0, cut, cut + 1, 50]):
+            decoder.push(Heard(*(output[start:end] for output in heard)))
+        assert decoder.notes().rows()[0] == found
+    assert rows(heard)[0][0] / FRAME_S == pytest.approx(10)
 
 
 def drawn(frames, seed, density=0.25):

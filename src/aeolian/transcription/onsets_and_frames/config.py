@@ -44,6 +44,8 @@ class ModelConfig:
     norm_epsilon: float = 0.001
     velocity_scale: float = 80.0
     velocity_bias: float = 10.0
+    # Whether an onset was taught to be in each frame near it (`training.labels`), or, as Magenta's, in those after it.
+    onset_centred: bool = False
     # `predict_onset_threshold` and its kin; 0: offsets are not used.
     onset_threshold: float = 0.5
     frame_threshold: float = 0.5
@@ -99,6 +101,7 @@ PRESETS = {
         norm_momentum=0.99,
         velocity_scale=127.0,
         velocity_bias=0.0,
+        onset_centred=True,
     ),
 }
 

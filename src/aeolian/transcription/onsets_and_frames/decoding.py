@@ -4,6 +4,9 @@ After `pianoroll_to_note_sequence` of note-seq 0.0.5, which `infer_util.predict_
 frame whose onset is predicted where none was just before, and nowhere else; it goes on while frames (or onsets) are
 predicted, and ends where they stop, where an offset is predicted (if those are used), or where the pitch begins anew.
 Its velocity is that of its first frame. Our own code, over whole blocks instead of one cell at a time.
+
+A model that was taught that an onset is in each frame near it (`ModelConfig.onset_centred`) says with two frames that
+it lies between them: then a note begins at the middle of the frames, weighted by their probabilities.
 """
 
 from collections.abc import Iterator
@@ -19,7 +22,10 @@ from aeolian.transcription.onsets_and_frames.heard import Heard
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+_Found = tuple[Ints, Ints, Ints, NDArray[np.float64], NDArray[np.float32]]
 _NONE = -1
+# So many frames behind its first are part of an onset at most.
+_REACH = 2
 
 
 @dataclass(frozen=True)
@@ -41,20 +47,21 @@ class Decoder:
     def __init__(self, config: ModelConfig, thresholds: Thresholds) -> None:
         self._config, self._thresholds = config, thresholds
         self._frames = 0
-        # Of each pitch: the frame where the note that sounds began, or none; its velocity.
+        # Of each pitch: the frame where the note that sounds began, or none; where in it, and its velocity.
         self._open = np.full(PITCHES, _NONE, np.int64)
-        self._open_velocity = np.zeros(PITCHES, np.float32)
+        self._open_shift, self._open_velocity = np.zeros(PITCHES), np.zeros(PITCHES, np.float32)
         self._was_struck = np.zeros(PITCHES, bool)
-        self._found: list[tuple[Ints, Ints, Ints, NDArray[np.float32]]] = []
+        # The last frames wait for those that follow them, where an onset may reach into these.
+        self._waiting = _silence(0)
+        self._found: list[_Found] = []
 
     def push(self, heard: Heard) -> None:
         """The next n frames, n ≥ 1."""
-        struck, active = self._predicted(heard)
-        before = np.concatenate([self._was_struck[np.newaxis], struck[:-1]])
-        starts = struck & ~before
-        self._was_struck = struck[-1]
-        self._follow(starts, starts | ~active, heard.velocity)
-        self._frames += len(active)
+        joined = Heard(*(np.concatenate(pair) for pair in zip(self._waiting, heard, strict=True)))
+        ready = len(joined.onset) - _REACH
+        self._waiting = Heard(*(output[max(0, ready) :] for output in joined))
+        if ready > 0:
+            self._follow(joined, ready)
 
     def _predicted(self, heard: Heard) -> tuple[Flags, Flags]:
         """Whether an onset counts, and whether a pitch is active, bool[n, 88] each."""
@@ -66,41 +73,65 @@ class Decoder:
             struck &= active
         return struck, active
 
-    def _follow(self, starts: Flags, stops: Flags, velocity: NDArray[np.float32]) -> None:
-        """Each note from its start to the next stop of its pitch, or into the next block."""
+    def _follow(self, heard: Heard, frames: int) -> None:
+        """The first `frames` of the outputs: each note from its start to the next stop of its pitch, or beyond."""
+        struck, active = self._predicted(heard)
+        starts = struck[:frames] & ~np.concatenate([self._was_struck[np.newaxis], struck[: frames - 1]])
+        self._was_struck = struck[frames - 1]
+        stops = starts | ~active[:frames]
         ended = _first(stops)
-        over = (self._open != _NONE) & (ended < len(stops))
-        pitch = np.flatnonzero(over)
-        self._keep(self._open[pitch], self._frames + ended[pitch], pitch, self._open_velocity[pitch])
-        self._open[pitch] = _NONE
+        pitch = np.flatnonzero((self._open != _NONE) & (ended < frames))
+        self._end(pitch, self._frames + ended[pitch])
         column, row = np.nonzero(starts.T)
-        if not len(column):
-            return
+        if len(column):
+            shift = self._shifts(heard.onset, struck, row, column)
+            self._begin(row, column, shift, heard.velocity[row, column], stops)
+        self._frames += frames
+
+    def _shifts(self, onset: NDArray[np.float32], struck: Flags, row: Ints, column: Ints) -> NDArray[np.float64]:
+        """How far behind the first frame of each onset the note begins, in frames."""
+        if not self._config.onset_centred:
+            return np.zeros(len(row))
+        rows = row[:, np.newaxis] + np.arange(1 + _REACH)
+        together = np.logical_and.accumulate(struck[rows, column[:, np.newaxis]], axis=1)
+        weight = np.where(together, onset[rows, column[:, np.newaxis]], 0).astype(np.float64)
+        shift: NDArray[np.float64] = weight @ np.arange(1 + _REACH) / weight.sum(axis=1)
+        return shift
+
+    def _begin(
+        self, row: Ints, column: Ints, shift: NDArray[np.float64], velocity: NDArray[np.float32], stops: Flags
+    ) -> None:
+        """Notes that begin; those that stop in the same block are whole."""
         stop_column, stop_row = np.nonzero(stops.T)
         height = len(stops)
         # Every start is a stop too: the next one in its column, if there is any, is the note's end.
         place = np.searchsorted(stop_column * height + stop_row, column * height + row, side="right")
-        following = np.append(stop_column, _NONE)[place] == column
+        whole = np.append(stop_column, _NONE)[place] == column
         end = np.append(stop_row, 0)[place]
-        value = velocity[row, column]
-        self._keep(self._frames + row[following], self._frames + end[following], column[following], value[following])
-        still = ~following
-        self._open[column[still]] = self._frames + row[still]
-        self._open_velocity[column[still]] = value[still]
+        start = self._frames + row
+        self._keep(start[whole], self._frames + end[whole], column[whole], shift[whole], velocity[whole])
+        open_column = column[~whole]
+        self._open[open_column] = start[~whole]
+        self._open_shift[open_column], self._open_velocity[open_column] = shift[~whole], velocity[~whole]
 
-    def _keep(self, start: Ints, end: Ints, column: Ints, velocity: NDArray[np.float32]) -> None:
-        if len(start):
-            self._found.append((start, end, column, velocity))
+    def _end(self, pitch: Ints, end: Ints) -> None:
+        self._keep(self._open[pitch], end, pitch, self._open_shift[pitch], self._open_velocity[pitch])
+        self._open[pitch] = _NONE
+
+    def _keep(
+        self, start: Ints, end: Ints, column: Ints, shift: NDArray[np.float64], velocity: NDArray[np.float32]
+    ) -> None:
+        self._found.append((start, end, column, shift, velocity))
 
     def notes(self) -> Notes:
-        """The notes, sorted by onset; those that still sound end with the last frame."""
+        """The notes, sorted by onset; those that still sound end with the last frame. Nothing can be pushed after."""
+        self.push(_silence(_REACH))
         pitch = np.flatnonzero(self._open != _NONE)
-        ends = np.full(len(pitch), self._frames, np.int64)
-        found = [*self._found, (self._open[pitch], ends, pitch, self._open_velocity[pitch])]
-        start, end, column, value = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        self._end(pitch, np.full(len(pitch), self._frames, np.int64))
+        start, end, column, shift, value = (np.concatenate(arrays) for arrays in zip(*self._found, strict=True))
         scaled = np.clip(np.nan_to_num(value.astype(np.float64)), 0, 1) * self._config.velocity_scale
         velocity = np.clip(np.trunc(scaled + self._config.velocity_bias), 1, 127).astype(np.int64)
-        notes = Notes(start / FRAMES_PER_S, end / FRAMES_PER_S, column + LOWEST_PITCH, velocity)
+        notes = Notes((start + shift) / FRAMES_PER_S, end / FRAMES_PER_S, column + LOWEST_PITCH, velocity)
         return notes.take(end - start >= self._thresholds.shortest_frames).sorted()
 
 
@@ -120,3 +151,7 @@ def thresholds_of(config: ModelConfig) -> Thresholds:
 def _first(flags: Flags) -> Ints:
     """The first row of each column that is set; the number of rows where none is."""
     return np.where(flags.any(axis=0), flags.argmax(axis=0), len(flags))
+
+
+def _silence(frames: int) -> Heard:
+    return Heard(*(np.zeros((frames, PITCHES), np.float32) for _ in Heard._fields))
