@@ -17,30 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.peers import environment
+
 ROOT = Path(__file__).resolve().parents[1]
-PINS = ROOT / "requirements" / "peers" / "dvc.txt"
 BIN = Path(sys.executable).parent
 LIMIT = 5.0
-
-
-def dvc_command():
-    """The command `dvc`, installed if it is not; None, with the reason told, where that cannot be done."""
-    version = next(line for line in PINS.read_text().splitlines() if line.startswith("dvc=="))
-    home = Path(tempfile.gettempdir(), f"aeolian-peer-{version.replace('==', '-')}")
-    if not (home / "ready").exists():
-        print(f"installing {version} in {home}", flush=True)
-        uv = [str(BIN / "uv")]
-        made = subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)], check=False)
-        install = [*uv, "pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "-r", str(PINS)]
-        done = (
-            made.returncode
-            or subprocess.run([*install, "--python", str(home / "bin" / "python")], check=False).returncode
-        )
-        if done:
-            print(f"not measured: {version} cannot be installed here. By hand: {' '.join(install[1:])}")
-            return None
-        (home / "ready").touch()
-    return str(home / "bin" / "dvc")
 
 
 def make_files(folder, count):
@@ -98,7 +79,8 @@ def compare(what, work, rounds, commands, before_each):
 
 
 def main(count=10_000, rounds=5):
-    dvc = dvc_command()
+    peer = environment("dvc")
+    dvc = str(peer / "dvc") if peer else None
     if dvc is None:
         return
     work = Path(tempfile.mkdtemp(prefix="aeolian-beside-dvc-"))
