@@ -1,5 +1,6 @@
 """Which model listens: the one that was asked for, or the one that suits a recording."""
 
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 AUTO, ONSETS_FRAMES, BASIC_PITCH = "auto", "onsets-frames", "basic-pitch"
 BACKENDS = (AUTO, ONSETS_FRAMES, BASIC_PITCH)
 SHIPPED = "onsets-and-frames-small-v1"
+# A name or a folder: the model of an image that holds another one.
+MODEL_VARIABLE = "AEOLIAN_TRANSCRIBER"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Transcribers:
             return self.basic_pitch, {}
         if self.options.backend == ONSETS_FRAMES:
             return self.onsets_frames, {}
-        if self.options.load_path is None and SHIPPED not in shipped_models():
+        if self._folder is None:
             return self.basic_pitch, {"chosen": "there is no Onsets and Frames model"}
         return self._by_listening(path)
 
@@ -60,18 +63,24 @@ class Transcribers:
         return (self.onsets_frames if verdict.is_piano else self.basic_pitch), why
 
     @cached_property
+    def _folder(self) -> Path | None:
+        """Of the Onsets and Frames model that was asked for, or else of the one that is there."""
+        told = self.options.load_path or os.environ.get(MODEL_VARIABLE)
+        return find_model(Path(told)) if told else shipped_models().get(SHIPPED)
+
+    @cached_property
     def onsets_frames(self) -> "OnsetsFrames":
         """The model at --load_path, or the one that we ship."""
         from aeolian.transcription.mel import FRAMES_PER_S
         from aeolian.transcription.onsets_and_frames.transcriber import OnsetsFrames
 
-        options = self.options
-        if options.load_path is None and SHIPPED not in shipped_models():
+        options, folder = self.options, self._folder
+        if folder is None:
             raise UsageError(
                 f"There is no Onsets and Frames model: {SHIPPED} is not installed.",
                 remedy="Name a model's folder with --load_path, or use --backend basic-pitch.",
             )
-        model = OnsetsFrames(find_model(options.load_path or Path(SHIPPED)))
+        model = OnsetsFrames(folder)
         told: dict[str, Any] = {"onset": options.onset_threshold, "frame": options.frame_threshold}
         if options.minimum_note_ms is not None:
             told["shortest_frames"] = round(options.minimum_note_ms / 1000 * FRAMES_PER_S)

@@ -39,6 +39,7 @@ def model(tmp_path_factory):
 def no_shipped_models(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped_models, "_BESIDE_THE_CODE", tmp_path / "none")
     monkeypatch.delenv("AEOLIAN_MODELS", raising=False)
+    monkeypatch.delenv("AEOLIAN_TRANSCRIBER", raising=False)
 
 
 def entry_of(output, name="song.wav"):
@@ -80,6 +81,13 @@ def test_a_model_by_name(wavs, tmp_path, model, monkeypatch):
     monkeypatch.setenv("AEOLIAN_MODELS", str(model.parent))
     run(Config(wavs, tmp_path / "out", "onsets-frames", load_path=Path("tiny")))
     assert entry_of(tmp_path / "out")["status"] == "ok"
+
+
+@pytest.mark.usefixtures("no_shipped_models")
+def test_an_image_names_its_model_in_the_environment(wavs, tmp_path, model, monkeypatch):
+    monkeypatch.setenv("AEOLIAN_TRANSCRIBER", str(model))
+    run(Config(wavs, tmp_path / "out", "onsets-frames"))
+    assert entry_of(tmp_path / "out")["details"]["backend"] == "onsets-frames"
 
 
 @pytest.mark.usefixtures("no_shipped_models")
