@@ -29,8 +29,8 @@ class Play:
     loudest_mean: float = 95.0
     velocity_noise: float = 12.0
     shortest_touch: float = 0.35
-    keep_pedal_share: float = 0.75
-    add_pedal_share: float = 0.55
+    keep_pedal_share: float = 0.7
+    add_pedal_share: float = 0.4
     double_octave_share: float = 0.08
 
 
