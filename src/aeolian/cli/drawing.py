@@ -24,8 +24,13 @@ def draw(output: Path | None) -> None:
         for name, state, files in rows:
             click.echo(f"{name:<{widths[0]}}  {state:<{widths[1]}}  {files}".rstrip())
         return
+    write_svg(output, svg(found))
+    warn(f"{len(found.nodes)} repos and pipelines in {output}")
+
+
+def write_svg(output: Path, picture: str) -> None:
+    """Writes a picture, whole or not at all. Raises `UsageError` for a name that says another kind of picture."""
     if output.suffix.lower() != ".svg":
         raise UsageError(f"{output} is to be a picture of another kind.", remedy="Name it .svg.")
     with whole_file(output) as partial:
-        partial.write_text(svg(found), encoding="utf-8")
-    warn(f"{len(found.nodes)} repos and pipelines in {output}")
+        partial.write_text(picture, encoding="utf-8")

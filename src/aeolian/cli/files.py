@@ -21,12 +21,15 @@ from aeolian.cli.common import (
     size_text,
     warn,
 )
+from aeolian.cli.drawing import write_svg
 from aeolian.cli.running import run_outstanding
 from aeolian.cli.serving import serve_store
 from aeolian.engine import files
 from aeolian.engine.addresses import parse_address
+from aeolian.engine.dag_svg import svg
 from aeolian.engine.lineage import Origin
 from aeolian.engine.lineage import lineage as trace
+from aeolian.engine.lineage_graph import lineage_graph
 from aeolian.engine.watch import Watcher
 from aeolian.errors import UsageError
 
@@ -223,17 +226,22 @@ def watch(folder: Path, place: str, interval: float) -> None:
         serve_store(store, interval, look, what=f"watching {folder}")
 
 
-@command(example="aeolian lineage rendered-music@master:/song.wav")
+@command(example="aeolian lineage rendered-music@master:/song.wav\naeolian lineage midi@master:/a.mid --picture a.svg")
 @click.argument("place", metavar="REPO@BRANCH:/PATH")
+@click.option("--picture", type=click.Path(path_type=Path), help="SVG file to write instead: the tree as a picture.")
 @output_option
-def lineage(place: str, output: str) -> None:
+def lineage(place: str, picture: Path | None, output: str) -> None:
     """Trace a file back to the files it was made from, with hashes and commands."""
     with open_store() as store:
         origin = trace(store, parse_address(place))
-        if output == "json":
-            print_json(origin)
-        else:
-            _draw(origin, "", "")
+    if picture is not None:
+        graph = lineage_graph(origin)
+        write_svg(picture, svg(graph, f"What {place} was made from"))
+        warn(f"{len(graph.nodes)} files in {picture}")
+    elif output == "json":
+        print_json(origin)
+    else:
+        _draw(origin, "", "")
 
 
 def _draw(origin: Origin, first: str, rest: str) -> None:

@@ -23,13 +23,18 @@ _SWEEPS = 8
 
 @dataclass(frozen=True)
 class Node:
-    """One part. kind: repo, cron, pipeline; `state` is that of a pipeline's last job, "" before the first."""
+    """One part. kind: repo, cron, pipeline; `state` is that of a pipeline's last job, "" before the first.
+
+    `fact` and `note` are what a picture tells of it, in a line and at length; without them, state and size.
+    """
 
     name: str
     kind: str
     state: str
     files: int
     size: int
+    fact: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def graph(store: Store) -> Graph:
         kind = "pipeline" if pipeline else "cron" if repo.name in crons else "repo"
         nodes[repo.name] = Node(repo.name, kind, jobs[0].state if jobs else "", files, size)
     edges = tuple(edge for name, pipeline in pipelines.items() for edge in _edges(name, pipeline.spec.inputs(), nodes))
-    return Graph(nodes, edges, _rows(nodes, edges))
+    return Graph(nodes, edges, rows_of(nodes, edges))
 
 
 def _edges(pipeline: str, inputs: Sequence[Pfs], nodes: dict[str, Node]) -> list[Edge]:
@@ -83,7 +88,8 @@ def _label(part: Pfs) -> str:
     return part.glob if part.branch == DEFAULT_BRANCH else f"{part.branch}:{part.glob}"
 
 
-def _rows(nodes: dict[str, Node], edges: Sequence[Edge]) -> tuple[tuple[str | Edge, ...], ...]:
+def rows_of(nodes: dict[str, Node], edges: Sequence[Edge]) -> tuple[tuple[str | Edge, ...], ...]:
+    """Where each node stands, and where an edge passes a row: see `Graph.rows`."""
     level = _levels(nodes, edges)
     rows: list[list[str | Edge]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
     for name in sorted(nodes):

@@ -46,7 +46,7 @@ class _Layout:
     height: float
 
 
-def svg(graph: Graph) -> str:
+def svg(graph: Graph, title: str = "") -> str:
     """The picture, as the text of an SVG file."""
     layout = _lay_out(graph)
     row_of = {item: row for row, items in enumerate(graph.rows) for item in items if isinstance(item, str)}
@@ -58,7 +58,7 @@ def svg(graph: Graph) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-            f"<title>{len(graph.nodes)} repos and pipelines</title>",
+            f"<title>{escape(title or f'{len(graph.nodes)} repos and pipelines')}</title>",
             f"<style>{_STYLE}\n</style>",
             '<rect class="paper" width="100%" height="100%"/>',
             *body,
@@ -148,13 +148,14 @@ def _node(layout: _Layout, node: Node, row: int) -> str:
     left, top, width = layout.x[spot] - layout.widths[spot] / 2, _top(row), layout.widths[spot]
     is_pipeline = node.kind == "pipeline"
     colour = _COLOURS.get(node.state, _COLOURS[""]) if is_pipeline else _REPO_COLOUR
-    fact = f"{node.state or 'no job yet'} · {files_text(node)}" if is_pipeline else f"{node.kind} · {files_text(node)}"
+    state = (node.state or "no job yet") if is_pipeline else node.kind
+    fact = node.fact or f"{state} · {files_text(node)}"
     radius = 8 if is_pipeline else _BOX_HEIGHT / 2
     dot_x, text_x = left + 18, left + 32
     name = escape(node.name)
     return (
         f'<g class="{node.kind}" data-name="{name}" data-state="{node.state}">'
-        f"<title>{name}: {escape(fact)}, {node.size:,} bytes</title>"
+        f"<title>{escape(node.note) or f'{name}: {escape(fact)}, {node.size:,} bytes'}</title>"
         f'<rect class="box" x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{_BOX_HEIGHT}" rx="{radius:g}"/>'
         f'<circle cx="{dot_x:.1f}" cy="{top + 19:.1f}" r="4.5" fill="{colour}"/>'
         f'<text class="name" x="{text_x:.1f}" y="{top + 24:.1f}">{name}</text>'

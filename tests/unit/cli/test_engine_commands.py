@@ -189,6 +189,8 @@ def test_lineage_gc_fsck_doctor(filled):
     text = filled("lineage", "all@master:/all")
     assert "by upper" in text and "songs@" in text and "was /Söng.txt" in text
     assert json.loads(filled("lineage", "all@master:/all", "-o", "json"))["pipeline"] == "all"
+    filled("lineage", "all@master:/all", "--picture", "all.svg")
+    assert Path("all.svg").read_text().startswith("<svg ")
     assert filled("fsck") == "no damage found\n"
     assert filled("gc").startswith("removed 0 contents")
     assert "store at" in filled("doctor")
