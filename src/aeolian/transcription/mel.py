@@ -26,6 +26,8 @@ LEAST_POWER = 1e-10
 RANGE_DB = 80.0
 
 _HALF = WINDOW_SAMPLES // 2
+# Below every bit of 24-bit sound; beyond, powers would leave the range of float32 (Magenta divides by any peak but 0).
+_SILENT_PEAK = 1e-9
 _FRAMES_A_BLOCK = 256
 
 Floats = NDArray[np.float32]
@@ -48,7 +50,7 @@ def frame_count(samples: int) -> int:
 
 def power_gain(peak: float) -> float:
     """What powers are multiplied by when a recording whose samples reach `peak` is scaled to reach 1; 1 for silence."""
-    return 1.0 / peak**2 if peak > np.finfo(np.float32).tiny else 1.0
+    return 1.0 / peak**2 if peak > _SILENT_PEAK else 1.0
 
 
 def decibels(power: Floats, gain: float, highest_power: float) -> Floats:

@@ -66,6 +66,17 @@ def test_the_level_of_a_recording_makes_no_difference(gain):
     np.testing.assert_allclose(log_mel(sound * np.float32(gain)), log_mel(sound), rtol=0, atol=0.01)
 
 
+@pytest.mark.parametrize("peak", [1e-7, 1e-12, 1e-30, 1e-44])
+def test_next_to_nothing_gives_numbers(peak):
+    sound = golden_samples() * np.float32(peak)
+    found = log_mel(sound)
+    assert np.isfinite(found).all()
+    if peak == 1e-7:
+        np.testing.assert_allclose(found, log_mel(golden_samples()), rtol=0, atol=0.02)
+    else:
+        assert found.max() < -99
+
+
 def test_silence_is_100_db_below():
     np.testing.assert_allclose(log_mel(np.zeros(5_000, np.float32)), -100.0, atol=1e-3)
 
