@@ -12,8 +12,11 @@ RUN python3 -m venv --without-pip /venv \
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="aeolian/audio-preprocessor" \
+      org.opencontainers.image.description="Recordings of any format to WAV" \
       org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.vendor="Aeolian" \
+      org.opencontainers.image.base.name="python:3.11-slim-bookworm" \
+      org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-or-later"
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
@@ -22,4 +25,5 @@ RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
 COPY containers/audio-preprocessor /src
 WORKDIR /src
 USER aeolian
-CMD ["python3"]
+ENTRYPOINT ["python3"]
+CMD ["convert.py", "--help"]

@@ -1,7 +1,9 @@
-# MIDI to TFRecord, and training of the Music Transformer.
+# MIDI to TFRecord, and training.
 # make images, or: docker build -f dockerfiles/musictransformer.Dockerfile -t aeolian/musictransformer:0.1.0 .
 FROM python:3.11-slim-bookworm AS packages
-COPY requirements/musictransformer.txt /tmp/requirements.txt
+# With NVIDIA's libraries: --build-arg REQUIREMENTS=requirements/cuda/musictransformer.txt
+ARG REQUIREMENTS=requirements/musictransformer.txt
+COPY ${REQUIREMENTS} /tmp/requirements.txt
 # No pip, no tests, no headers in the image. Bytecode is made once, here: nothing can be written at run time, and
 # compiling at each start would cost seconds. compileall fails on templates that are no Python; that harms nothing.
 RUN python3 -m venv --without-pip /venv \
@@ -13,14 +15,19 @@ RUN python3 -m venv --without-pip /venv \
 
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="aeolian/musictransformer" \
+      org.opencontainers.image.description="MIDI to TFRecord, and the training of models" \
       org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.vendor="Aeolian" \
+      org.opencontainers.image.base.name="python:3.11-slim-bookworm" \
+      org.opencontainers.image.licenses="Apache-2.0 AND GPL-2.0-only"
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
 COPY src /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
+COPY trained-models /trained-models
 COPY containers/musictransformer /src
 WORKDIR /src
 USER aeolian
-CMD ["python3"]
+ENTRYPOINT ["python3"]
+CMD ["train.py", "--help"]

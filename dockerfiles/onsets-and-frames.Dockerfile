@@ -10,16 +10,30 @@ RUN python3 -m venv --without-pip /venv \
     && find /venv -type d -name tests -prune -exec rm -rf {} + \
     && (/venv/bin/python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv > /dev/null || true)
 
+FROM python:3.11-slim-bookworm AS models
+# Which folders of trained-models/ the image carries: --build-arg MODELS="NAME NAME" takes others. Magenta's checkpoint, put into
+# trained-models/, comes in by its name too, and is heard with --load_path /trained-models/NAME.
+ARG MODELS="onsets-and-frames-*"
+COPY trained-models /all
+RUN mkdir /trained-models && cd /all \
+    && for model in $MODELS; do if [ -d "$model" ]; then cp -r "$model" /trained-models/; fi; done
+
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="aeolian/onsets-and-frames" \
+      org.opencontainers.image.description="The notes in recordings, as MIDI" \
       org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.vendor="Aeolian" \
+      org.opencontainers.image.base.name="python:3.11-slim-bookworm" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
+COPY --from=models /trained-models /trained-models
 COPY src /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
+COPY trained-models /trained-models
 COPY containers/onsets-and-frames /src
 WORKDIR /src
 USER aeolian
-CMD ["python3"]
+ENTRYPOINT ["python3"]
+CMD ["transcribe.py", "--help"]
