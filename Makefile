@@ -57,6 +57,9 @@ lock: setup ## requirements/*.txt from requirements/*.in: plain pins, one versio
 			--override requirements/overrides.txt $$(test -f $$extra && echo --override $$extra) \
 			requirements/$$image.in -o requirements/$$image.txt || exit 1; \
 	done
+	$(UV) pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-unknown-linux-gnu --no-header \
+		--no-annotate -c requirements/dev.txt --override requirements/cuda/musictransformer.overrides.txt \
+		requirements/cuda/musictransformer.in -o requirements/cuda/musictransformer.txt
 	for peer in requirements/peers/*.in; do \
 		$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
 			$$peer -o $${peer%.in}.txt || exit 1; \

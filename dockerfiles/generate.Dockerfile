@@ -30,7 +30,6 @@ COPY --from=packages /venv /venv
 COPY --from=models /trained-models /trained-models
 COPY src /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
-COPY trained-models /trained-models
 COPY containers/generate /src
 WORKDIR /src
 USER aeolian

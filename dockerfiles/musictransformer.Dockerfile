@@ -13,6 +13,13 @@ RUN python3 -m venv --without-pip /venv \
     && find /venv -type d -name tests -prune -exec rm -rf {} + \
     && (/venv/bin/python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv > /dev/null || true)
 
+FROM python:3.11-slim-bookworm AS models
+# Which folders of trained-models/ the image carries, to be trained on: --build-arg MODELS="NAME NAME" takes others.
+ARG MODELS="aeolian-piano-*"
+COPY trained-models /all
+RUN mkdir /trained-models && cd /all \
+    && for model in $MODELS; do if [ -d "$model" ]; then cp -r "$model" /trained-models/; fi; done
+
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="aeolian/musictransformer" \
       org.opencontainers.image.description="MIDI to TFRecord, and the training of models" \
@@ -23,9 +30,9 @@ LABEL org.opencontainers.image.title="aeolian/musictransformer" \
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
+COPY --from=models /trained-models /trained-models
 COPY src /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
-COPY trained-models /trained-models
 COPY containers/musictransformer /src
 WORKDIR /src
 USER aeolian

@@ -11,8 +11,8 @@ RUN python3 -m venv --without-pip /venv \
     && (/venv/bin/python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv > /dev/null || true)
 
 FROM python:3.11-slim-bookworm AS models
-# Which folders of trained-models/ the image carries: --build-arg MODELS="NAME NAME" takes others. Magenta's checkpoint, put into
-# trained-models/, comes in by its name too, and is heard with --load_path /trained-models/NAME.
+# Which folders of trained-models/ the image carries: --build-arg MODELS="NAME NAME" takes others. Magenta's checkpoint,
+# put into trained-models/, comes in by its name too, and is used with --load_path /trained-models/NAME.
 ARG MODELS="onsets-and-frames-*"
 COPY trained-models /all
 RUN mkdir /trained-models && cd /all \
@@ -31,7 +31,6 @@ COPY --from=packages /venv /venv
 COPY --from=models /trained-models /trained-models
 COPY src /app
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
-COPY trained-models /trained-models
 COPY containers/onsets-and-frames /src
 WORKDIR /src
 USER aeolian
