@@ -1,4 +1,4 @@
-"""`aeolian evaluate`: what pieces are like, and how well a model foresees songs, as tables or JSON."""
+"""`aeolian evaluate`: pieces, models and transcriptions measured, as tables or JSON."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +7,7 @@ import click
 from aeolian.cli.common import print_facts, print_json, print_table
 from aeolian.stages import evaluate_likelihood as _likelihood
 from aeolian.stages import evaluate_music as _music
+from aeolian.stages import evaluate_transcription as _transcription
 from aeolian.stages.options import command
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def _print_music(config: _music.Config) -> None:
         print_table(("STATISTIC", "UNIT", "PIECES", "±", "WHAT IT IS"), rows)
     if found.courses:
         numbers = [str(part) for part in range(1, config.parts + 1)]
-        rows = [_course_row(each) for each in found.courses]
+        courses = [_course_row(each) for each in found.courses]
         click.echo()
-        print_table(("PART BY PART".ljust(18), *numbers, "CORPUS 5%…95%"), rows)
+        print_table(("PART BY PART".ljust(18), *numbers, "CORPUS 5%…95%"), courses)
     if found.shared:
         _print_shared(found, document)
 
@@ -105,6 +106,49 @@ def _print_likelihood(config: _likelihood.Config) -> None:
     )
 
 
+def _print_transcription(config: _transcription.Config) -> None:
+    systems = _transcription.evaluate(config)
+    document = _transcription.as_dict(systems)
+    if config.output == "json":
+        print_json(document)
+        return
+    for name, found in document.items():
+        click.echo(f"{name}  {found['version']}".rstrip())
+        rows: list[tuple[str, ...]] = [
+            (piece[-44:], f"{row['reference_notes']}", f"{row['estimated_notes']}", *_percents(row))
+            for piece, row in found["by_piece"].items()
+        ]
+        measures = ("ONSET F1", "+OFFSET", "+VELOCITY", "ALL THREE", "FRAMES")
+        print_table(("PIECE", "TRUE", "FOUND", *measures), [*rows, ("mean", "", "", *_percents(found["means"]))])
+        mean, missed, extra = found["means"]["onset"], found["errors"]["recall"], found["errors"]["extra_notes"]
+        facts = [
+            ("onsets", f"precision {100 * mean['precision']:.1f}, recall {100 * mean['recall']:.1f}"),
+            *((f"found, by {kind}", _shares(shares)) for kind, shares in missed.items()),
+            ("extra notes", ", ".join(f"{count} {kind}" for kind, count in extra.items())),
+            ("onsets, found less true", _milliseconds(found["errors"]["onset_error_ms"])),
+            ("offsets, found less true", _milliseconds(found["errors"]["offset_error_ms"])),
+        ]
+        if found["onset_offset_f1_by_keys"] is not None:
+            facts.append(("+OFFSET without the pedal", f"{100 * found['onset_offset_f1_by_keys']:.1f}"))
+        print_facts(facts)
+        click.echo()
+
+
+def _percents(row: dict[str, Any]) -> tuple[str, ...]:
+    names = ("onset", "onset_offset", "onset_velocity", "onset_offset_velocity", "frame")
+    return tuple(f"{100 * row[name]['f1']:.1f}" for name in names)
+
+
+def _shares(shares: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {row['share']:.0%}" for name, row in shares.items() if row["of"])
+
+
+def _milliseconds(quantiles: dict[str, float]) -> str:
+    if not quantiles:
+        return "-"
+    return f"median {quantiles['median']:+.0f} ms, 90 % from {quantiles['p05']:+.0f} to {quantiles['p95']:+.0f}"
+
+
 def _beside_corpus(name: str, row: dict[str, Any]) -> tuple[str, ...]:
     within = f"{_short(row['low'])}…{_short(row['high'])}" if row["low"] is not None else "-"
     inside = f"{row['inside']:.0%}" if row["inside"] is not None else "-"
@@ -126,3 +170,4 @@ def _short(value: float | None) -> str:
 
 music = command(_music.Config, _print_music, "music")
 likelihood = command(_likelihood.Config, _print_likelihood, "likelihood")
+transcription = command(_transcription.Config, _print_transcription, "transcription")

@@ -97,6 +97,7 @@ COMMANDS: dict[str, Any] = {
                 "What pieces are like, beside a corpus, and what of it they repeat.",
             ),
             "likelihood": ("aeolian.cli.evaluate:likelihood", "How well a model foresees songs."),
+            "transcription": ("aeolian.cli.evaluate:transcription", "How well a transcriber hears."),
         },
     ),
     "import-checkpoint": (f"{_MUSIC}import_checkpoint", "Turn a checkpoint of others' code into a model folder."),
