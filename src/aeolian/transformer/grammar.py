@@ -1,7 +1,7 @@
 """Which event may come next, so that no sequence decodes badly.
 
 Obeyed, there is no note-off without its note, no second onset of a sounding pitch, no note without length or of more
-than 20 seconds, no velocity without an onset after it, no time shift written in other parts than the encoding writes
+than 10 seconds, no velocity without an onset after it, no time shift written in other parts than the encoding writes
 it in, and never more than a second (or whatever is asked for) in which nothing begins or ends.
 """
 
@@ -27,7 +27,7 @@ _SHIFTS = slice(TIME_SHIFT.first_token, TIME_SHIFT.end_token)
 _VELOCITIES = slice(VELOCITY.first_token, VELOCITY.end_token)
 _NOT_ONS = slice(NOTE_OFF.first_token, NUM_EVENTS)
 _LONGEST_SHIFT = TIME_SHIFT.end_token - 1
-_LONGEST_NOTE_STEPS = 20 * STEPS_PER_SECOND
+_LONGEST_NOTE_STEPS = 10 * STEPS_PER_SECOND
 _NO_EVENTS = [PAD, START, END]
 
 
