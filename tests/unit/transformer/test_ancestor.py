@@ -163,8 +163,8 @@ def test_it_plays_on_from_the_seed_alone_since_it_knows_no_start_token(folder: P
     prime = np.load(GOLDEN)["tokens_7"]
     decoder = Decoder(config, weights)
     rng = np.random.default_rng(0)
-    play_on(decoder, prime, 1, Sampling(), rng, lambda done, total, note: None)
+    play_on(decoder, prime, 1, Sampling(), [rng], lambda done, total, note: None)
     assert decoder._tokens[0, : decoder.length].tolist() == prime.tolist()
     unprimed = Decoder(config, weights)
-    play_on(unprimed, prime[:0], 1, Sampling(), rng, lambda done, total, note: None)
+    play_on(unprimed, prime[:0], 1, Sampling(), [rng], lambda done, total, note: None)
     assert unprimed._tokens[0, : unprimed.length].tolist() == [START]
