@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from aeolian.errors import InputError
 from aeolian.transcription.mel import MEL_BINS, SAMPLE_RATE_HZ, MelPower, decibels, frame_count, power_gain
@@ -45,12 +46,14 @@ def listen(recording: Recording, network: Network, *, threads: int = 1, report: 
     """
     total_s = max(1, round(recording.frames / recording.sample_rate_hz))
     with Spectrogram() as spectrogram:
-        for block in mono_blocks(recording, SAMPLE_RATE_HZ):
-            spectrogram.push(block)
-            report(min(total_s - 1, round(_FIRST_SHARE * spectrogram.samples / SAMPLE_RATE_HZ)), total_s)
-        if not spectrogram.samples:
-            raise InputError("holds no samples")
-        spectrogram.finish()
+        # BLAS's own threads gain little here, and lose much where the machine is busy.
+        with threadpool_limits(1, "blas"):
+            for block in mono_blocks(recording, SAMPLE_RATE_HZ):
+                spectrogram.push(block)
+                report(min(total_s - 1, round(_FIRST_SHARE * spectrogram.samples / SAMPLE_RATE_HZ)), total_s)
+            if not spectrogram.samples:
+                raise InputError("holds no samples")
+            spectrogram.finish()
         with ThreadPoolExecutor(threads, thread_name_prefix="onsets-frames") as pool:
             done_frames = 0
             for heard in _outputs(spectrogram, network, pool, threads):
