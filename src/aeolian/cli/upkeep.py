@@ -20,7 +20,7 @@ _LEAST_FREE_BYTES = 2 << 30
 # What each part of the chain imports; what is missing here may be in its image.
 _PACKAGES = {
     "convert": ("pydub", "imageio_ffmpeg"),
-    "transcribe": ("onnxruntime", "basic_pitch"),
+    "transcribe": ("onnxruntime", "onnx", "basic_pitch"),
     "preprocess": ("symusic",),
     "train": ("keras", "tensorflow"),
     "generate": ("safetensors", "numba"),
