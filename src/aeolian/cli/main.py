@@ -74,6 +74,10 @@ COMMANDS: dict[str, Any] = {
             "cron": (f"{_PIPELINES}run_cron", "Make the cron inputs of a pipeline tick."),
         },
     ),
+    "images": (
+        "The container images that specs name.",
+        {"pin": ("aeolian.cli.images:pin", "Write one version of all images into every spec.")},
+    ),
     "up": (f"{_PIPELINES}up", "Make or change every pipeline of a folder, and run them."),
     "wait": (f"{_JOBS}wait", "Do what is outstanding; return when nothing is left."),
     "watch": (f"{_FILES}watch", "Put a folder's changes into a repo, as they come."),
