@@ -8,10 +8,10 @@ VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 DOCKER_BUILD ?= docker build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench images images-test lock samples clean
+.PHONY: help setup demo test lint bench images images-test test-legacy-client sbom lock samples clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## .venv with the pinned packages (the others call it)
 
@@ -47,6 +47,14 @@ images: ## the container image of every file in dockerfiles/
 
 images-test: setup ## every stage in its image, compared byte for byte with the same stage outside
 	$(BIN)/python -m pytest tests/pipeline/test_images.py
+
+test-legacy-client: setup ## the specs, read by python-pachyderm 7.6.0 in an environment of its own (build/legacy-client)
+	@test -x build/legacy-client/bin/python || $(UV) venv --quiet --python $(BIN)/python build/legacy-client
+	@$(UV) pip install --quiet --python build/legacy-client/bin/python --no-deps -r requirements/peers/python-pachyderm.txt
+	@build/legacy-client/bin/python scripts/check_legacy_client.py pipelines
+
+sbom: setup ## build/sbom/: every package of every image with its licence, as CycloneDX; and as a table
+	@$(BIN)/python scripts/sbom.py
 
 lock: setup ## requirements/*.txt from requirements/*.in: plain pins, one version of each package everywhere
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
