@@ -1,6 +1,7 @@
 """`aeolian create|update|delete|list|inspect pipeline`, `run pipeline`, `run cron` and `up`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from aeolian.engine.spec_files import read_specs
 from aeolian.engine.triggers import pipeline_order
 from aeolian.errors import UsageError
 
+_MOST_NAMES = 3
 file_option = click.option(
     "-f", "--file", "spec", required=True, type=click.Path(path_type=Path), help="JSON or YAML file of pipelines."
 )
@@ -115,18 +117,23 @@ def _change(
             executor=None if no_run else executor(),
             secrets=places,
         )
-        for change in changes:
-            _tell(change)
+        _tell(changes)
         run_outstanding(store, no_run=no_run)
 
 
-def _tell(change: Change) -> None:
-    for repo in change.new_repos:
-        warn(f"repo {repo}: created")
-    warn(f"pipeline {change.pipeline}: {change.what}")
-    if change.what != "unchanged":
-        for sentence in change.not_applied:
-            warn(f"  not applied here: {sentence}")
+def _tell(changes: Sequence[Change]) -> None:
+    """What was made, and once for all of them what of their specs has no effect here."""
+    without_effect: dict[str, list[str]] = {}
+    for change in changes:
+        for repo in change.new_repos:
+            warn(f"repo {repo}: created")
+        warn(f"pipeline {change.pipeline}: {change.what}")
+        if change.what != "unchanged":
+            for sentence in change.not_applied:
+                without_effect.setdefault(sentence, []).append(change.pipeline)
+    for sentence, names in without_effect.items():
+        which = ", ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} pipelines"
+        warn(f"  not applied here: {sentence} ({which})")
 
 
 def _arguments(args: tuple[str, ...]) -> dict[str, Arguments]:
