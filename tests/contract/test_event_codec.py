@@ -6,10 +6,14 @@ note-seq is the oracle: pretty_midi's reading of the file, `apply_sustain_contro
 
 import random
 import tarfile
+import tempfile
 from pathlib import Path
 
+import mido
 import note_seq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from note_seq import midi_io, sequences_lib
 from note_seq.performance_encoder_decoder import PerformanceOneHotEncoding
 from note_seq.performance_lib import Performance
@@ -44,6 +48,44 @@ def check(paths: list[Path]) -> tuple[int, list[str]]:
 
 def test_the_seven_seeds(root: Path) -> None:
     assert check(sorted((root / "samples" / "midi").glob("*.mid"))) == (7, [])
+
+
+def messages(tick: int, kind: str, channel: int, pitch: int, value: int) -> tuple[int, mido.Message | mido.MetaMessage]:
+    made = {
+        "on": lambda: mido.Message("note_on", channel=channel, note=pitch, velocity=value),
+        "off": lambda: mido.Message("note_off", channel=channel, note=pitch),
+        "pedal": lambda: mido.Message("control_change", channel=channel, control=64, value=value),
+        "program": lambda: mido.Message("program_change", channel=channel, program=pitch - 60),
+        "tempo": lambda: mido.MetaMessage("set_tempo", tempo=200_000 + 5_000 * value),
+    }
+    return tick, made[kind]()
+
+
+EVENTS = st.builds(
+    messages,
+    st.integers(0, 12).map(lambda n: 120 * n),
+    st.sampled_from(["on", "on", "on", "off", "off", "off", "pedal", "program", "tempo"]),
+    st.sampled_from([0, 0, 1, 9]),
+    st.integers(60, 62),
+    st.sampled_from([0, 1, 40, 64, 127]),
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(st.lists(EVENTS, max_size=16), min_size=1, max_size=3), st.sampled_from([0, 1]))
+def test_whatever_a_file_does(tracks: list[list[tuple[int, mido.Message]]], file_type: int) -> None:
+    """Notes struck twice, never ended, ended twice, pedals, programs and tempos anywhere: still note-seq's tokens."""
+    midi = mido.MidiFile(type=file_type, ticks_per_beat=480)
+    for events in tracks[:1] if file_type == 0 else tracks:
+        track, last = mido.MidiTrack(), 0
+        for tick, message in sorted(events, key=lambda event: event[0]):
+            track.append(message.copy(time=tick - last))
+            last = tick
+        midi.tracks.append(track)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "song.mid")
+        midi.save(path)
+        assert encode(read_midi(path)).tolist() == note_seq_tokens(path)
 
 
 @pytest.mark.data

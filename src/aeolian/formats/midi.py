@@ -4,8 +4,6 @@ symusic reads them, in about a hundredth of pretty_midi's time. The two differ w
 is released: symusic lets the next note-off end the oldest note, pretty_midi all of them. What pretty_midi would do is
 worked out from symusic's answer; where that leaves a doubt, or several programs share a track, the file is read again,
 event by event, by `formats.smf`. Times are pretty_midi's: float64, in its order of operations.
-Two differences are left: tempo changes outside the first track count too, and of note-ons stacked upon one another
-only as many sound as there are note-offs.
 """
 
 from dataclasses import dataclass
@@ -64,8 +62,8 @@ def read_parts(path: Path) -> list[Part]:
     """The parts of a MIDI file in file order. Raises InputError as `read_midi` does."""
     content = _content(path)
     file_format, tracks, _ = smf.header(content)
-    score = _parse(content)
-    clock = _Clock(score.ticks_per_quarter, [(tempo.time, tempo.mspq) for tempo in score.tempos])
+    score = _parse(smf.with_hanging_notes_ended(content))
+    clock = _Clock(score.ticks_per_quarter, _tempos(score, content))
     shares_track = len(score.tracks) > (1 if file_format == 0 else max(tracks - 1, 1))
     columns = [(track.notes.numpy(), track.controls.numpy()) for track in score.tracks]
     for notes, controls in columns:
@@ -104,6 +102,13 @@ def write_midi(
     )
     score.tracks.append(track)
     path.write_bytes(score.dumps_midi())
+
+
+def _tempos(score: Any, content: bytes) -> list[tuple[int, int]]:
+    """(tick, microseconds a quarter) of every tempo change in the first track: pretty_midi heeds no others."""
+    if smf.has_late_tempos(content):
+        return smf.parse(content).tracks[0].tempos
+    return [(tempo.time, tempo.mspq) for tempo in score.tempos]
 
 
 def _content(path: Path) -> bytes:
@@ -188,9 +193,11 @@ def _struck(columns: Any) -> _Struck:
     """Every note ended by the first later note-off of its pitch. Notes of no length go, as in pretty_midi.
 
     Ambiguous is a pitch struck at the tick of a note-off that ends nothing: whichever of the two came first in the
-    file, symusic pairs them alike, but pretty_midi keeps the note only if it came second.
+    file, symusic pairs them alike, but pretty_midi keeps the note only if it came second. So is a note for which
+    symusic found no note-off.
     """
     has_length = columns["duration"] > 0
+    is_hanging = bool((columns["duration"] >= smf.HANGING_TICKS).any())
     pitch = columns["pitch"][has_length].astype(np.int64)
     on_ticks = columns["time"][has_length].astype(np.int64)
     # One number for pitch and tick, so that one sorted array serves all pitches.
@@ -200,7 +207,7 @@ def _struck(columns: Any) -> _Struck:
     ends = offs[which]
     ends_nothing = np.diff(offs, prepend=-1) > 0
     ends_nothing[which] = False
-    is_ambiguous = bool(ends_nothing.any() and np.isin(ons, offs[ends_nothing]).any())
+    is_ambiguous = is_hanging or bool(ends_nothing.any() and np.isin(ons, offs[ends_nothing]).any())
     return _Struck(
         on_ticks, ends - pitch * _SPAN_TICKS, pitch, columns["velocity"][has_length].astype(np.int64), is_ambiguous
     )

@@ -16,6 +16,10 @@ _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
 _META, _SYSEX, _ESCAPE, _TEMPO = 0xFF, 0xF0, 0xF7, 0x51
 DRUM_CHANNEL = 9
+# Where `with_hanging_notes_ended` ends them: the largest time that an event can lie after the one before it.
+HANGING_TICKS = 0x0FFFFFFF
+_END_OF_TRACK, _NOTHING = b"\xff\x2f\x00", b"\xff\x7f\x00"
+_EVERY_OFF = b"".join(bytes((0, pitch, 64)) for pitch in range(1, 128))
 
 
 class ChannelEvent(NamedTuple):
@@ -115,6 +119,38 @@ def instruments(midi: MidiFile) -> list[Instrument]:
                 controls = playing.controls if playing else before.setdefault(channel, [])
                 controls.append((tick, data1, data2))
     return result
+
+
+def with_hanging_notes_ended(content: bytes) -> bytes:
+    """The file with note-offs of every pitch HANGING_TICKS after each track, in the channels that have notes.
+
+    So a reader that pairs each note-on with a note-off of its own shows the note-ons for which there was none left. A
+    file whose tracks do not end as they should comes back as it is.
+    """
+    parts, copied = [], 0
+    try:
+        for start, end in _chunks(content):
+            if content[end - 3 : end] != _END_OF_TRACK:
+                return content
+            track = content[start:end]
+            delta, offs = b"\xff\xff\xff\x7f", b""
+            for channel in range(16):
+                if NOTE_ON | channel in track:
+                    offs += delta + bytes((NOTE_OFF | channel, 0, 64)) + _EVERY_OFF
+                    delta = b"\0"
+            # What was the delta of the end of the track is now that of an empty event.
+            track = track[:-3] + _NOTHING + offs + b"\0" + _END_OF_TRACK
+            parts += [content[copied : start - 4], len(track).to_bytes(4, "big"), track]
+            copied = end
+    except InputError:
+        return content
+    return b"".join([*parts, content[copied:]])
+
+
+def has_late_tempos(content: bytes) -> bool:
+    """Whether a track after the first may hold tempo changes: true if their bytes occur there, in whatever meaning."""
+    first_end = next((end for _, end in _chunks(content)), len(content))
+    return content.find(b"\xff\x51\x03", first_end) >= 0
 
 
 def _chunks(content: bytes) -> Iterator[tuple[int, int]]:

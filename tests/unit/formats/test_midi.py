@@ -50,6 +50,19 @@ def test_one_note_off_ends_every_earlier_note_of_its_pitch(path: Path) -> None:
     assert read_midi(path).rows() == [(0.0, 0.5, 60, 50), (0.25, 0.5, 60, 70)]
 
 
+def test_notes_for_which_no_note_off_is_left_end_with_the_others_of_their_pitch(path: Path) -> None:
+    save(path, [(0, on(60, 50)), (240, on(60, 70)), (480, off(60)), (480, on(62)), (960, on(64)), (1200, off(64))])
+    assert read_midi(path).rows() == [(0.0, 0.5, 60, 50), (0.25, 0.5, 60, 70), (1.0, 1.25, 64, 64)]
+
+
+def test_tempo_changes_after_the_first_track_do_not_count(path: Path) -> None:
+    slow = mido.MetaMessage("set_tempo", tempo=1_000_000)
+    save(path, [], [(0, slow), (0, on(60)), (480, off(60))])
+    assert read_midi(path).rows() == [(0.0, 0.5, 60, 64)]
+    save(path, [(0, slow), (0, on(60)), (480, off(60))], file_type=0)
+    assert read_midi(path).rows() == [(0.0, 1.0, 60, 64)]
+
+
 def test_a_note_ended_as_it_starts_is_forgotten(path: Path) -> None:
     save(path, [(0, on(60)), (0, off(60)), (480, on(60)), (960, off(60))])
     assert read_midi(path).rows() == [(0.5, 1.0, 60, 64)]
