@@ -70,7 +70,9 @@ class Config:
     d_model: int | None = option(None, help="Width; by default 256, or the loaded model's.", minimum=1)
     num_heads: int | None = option(None, help="Attention heads; by default 4, or the loaded model's.", minimum=1)
     d_ff: int | None = option(None, help="Inner width of the feed-forward layers; by default in proportion.", minimum=1)
-    activation: str | None = option(None, help="Of the feed-forward layers; by default relu.", choices=ACTIVATIONS)
+    activation: str | None = option(
+        None, help="Of the feed-forward layers; by default squared_relu (ancestor: relu).", choices=ACTIVATIONS
+    )
     architecture: str | None = option(None, help="By default aeolian; ancestor is that of 2020.", choices=ARCHITECTURES)
     minutes: float | None = option(None, help="Train for so long; the schedule follows the clock.", minimum=0.01)
     seed: int = option(0, help="Of weights, order, augmentation and dropout.", minimum=0)
@@ -165,7 +167,7 @@ def _model_config(config: Config) -> ModelConfig:
             num_heads=config.num_heads or 4,
             max_seq=config.max_seq or 2048,
             dropout=_chosen(config, "dropout", architecture),
-            activation=config.activation or "relu",
+            **({"activation": config.activation} if config.activation else {}),
         )
     loaded = load_config(config.load_path)
     for name in (*sizes, "architecture", "activation"):

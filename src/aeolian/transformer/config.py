@@ -14,7 +14,7 @@ FORMAT = "aeolian-music-transformer/1"
 ARCHITECTURES = ("aeolian", "ancestor")
 NORMS = ("pre", "post")
 POSITIONS = ("none", "sinusoid")
-ACTIVATIONS = ("relu", "squared_relu", "swiglu")
+ACTIVATIONS = ("relu", "squared_relu")
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,7 @@ class ModelConfig:
     `positions`: what is added to the token embedding; relative attention is always there. Without absolute
     positions a window means the same wherever in a song it was cut. `tied_output`: the output layer's matrix is
     the token embedding's. `max_seq`: the context in tokens, also the reach of the relative attention.
-    `activation`: between the two feed-forward layers; `squared_relu` after So et al. 2021 ("Primer"), `swiglu` after
-    Shazeer 2020 ("GLU Variants Improve Transformer"), where the first layer is twice as wide: gates, then values.
-    `start_token`: whether it knows the token START before a song; the ancestor's code never showed it one.
+    `activation`: between the two feed-forward layers; `squared_relu` after So et al. 2021 ("Primer").
     """
 
     d_model: int = 256
@@ -72,11 +70,6 @@ class ModelConfig:
         return self.d_model // self.num_heads
 
     @property
-    def inner_width(self) -> int:
-        """Outputs of the first feed-forward layer."""
-        return self.d_ff * (2 if self.activation == "swiglu" else 1)
-
-    @property
     def architecture(self) -> str:
         """The preset whose structure this is, or `custom`."""
         structure = (self.norm, self.positions, self.tied_output)
@@ -94,7 +87,7 @@ def preset(architecture: str, *, d_model: int, d_ff: int | None = None, **sizes:
     `ModelConfig`. Raises UsageError.
     """
     if architecture == "aeolian":
-        return ModelConfig(d_model=d_model, d_ff=d_ff or 2 * d_model, **sizes)
+        return ModelConfig(d_model=d_model, d_ff=d_ff or 2 * d_model, **{"activation": "squared_relu"} | sizes)
     if architecture == "ancestor":
         structure: dict[str, Any] = {"norm": "post", "positions": "sinusoid", "tied_output": False}
         return ModelConfig(d_model=d_model, d_ff=d_ff or max(1, d_model // 2), **structure, **sizes)

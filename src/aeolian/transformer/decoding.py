@@ -154,7 +154,7 @@ class Decoder:
     def _make_buffers(self) -> None:
         c, b = self.config, self.batch
         self._x, self._added = np.empty((b, c.d_model), np.float32), np.empty((b, c.d_model), np.float32)
-        self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.inner_width), np.float32)
+        self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.d_ff), np.float32)
         self._mixed = np.empty((b, c.num_heads, 1, c.head_dim), np.float32)
         self._result = np.empty((b, c.vocabulary_size), np.float32)
         self._split = self._qkv.reshape(b, 3, c.num_heads, c.head_dim)
@@ -300,14 +300,7 @@ def _product(x: Floats, matrix: Floats, out: Floats) -> Floats:
 
 
 def _activated(inner: Floats, kind: str) -> Floats:
-    """`inner` [..., inner_width] through the activation, in place; [..., d_ff]."""
-    if kind == "swiglu":
-        gates, values = np.split(inner, 2, axis=-1)
-        values *= gates
-        np.exp(np.negative(gates, out=gates), out=gates)
-        gates += 1.0
-        values /= gates
-        return values
+    """`inner` [..., d_ff] through the activation, in place."""
     np.maximum(inner, 0.0, out=inner)
     if kind == "squared_relu":
         np.square(inner, out=inner)

@@ -105,7 +105,7 @@ class Block(keras.layers.Layer):  # type: ignore[misc]
         self.attention_norm = keras.layers.LayerNormalization(epsilon=epsilon, name="attention_norm", **policy)
         self.attention = RelativeAttention(d_model, num_heads, max_seq, query_block, name="attention", **policy)
         self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=epsilon, name="feed_forward_norm", **policy)
-        self.inner = keras.layers.Dense(d_ff * (2 if activation == "swiglu" else 1), name="inner", **policy)
+        self.inner = keras.layers.Dense(d_ff, name="inner", **policy)
         self.outer = keras.layers.Dense(d_model, name="outer", **policy)
         self.dropouts = [keras.layers.Dropout(dropout, **policy) for _ in range(2)]
 
@@ -125,9 +125,6 @@ class Block(keras.layers.Layer):  # type: ignore[misc]
         )
 
     def _activate(self, inner: Any) -> Any:
-        if self.activation == "swiglu":
-            gates, values = ops.split(inner, 2, axis=-1)
-            return ops.silu(gates) * values
         positive = ops.relu(inner)
         return positive * positive if self.activation == "squared_relu" else positive
 

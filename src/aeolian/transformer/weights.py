@@ -45,7 +45,7 @@ def expected_shapes(config: ModelConfig) -> dict[str, Shape]:
         shapes[f"{block}.attention.relative"] = (config.max_seq, config.head_dim)
         dense(f"{block}.attention.output", d, d)
         norm(f"{block}.feed_forward_norm")
-        dense(f"{block}.inner", d, config.inner_width)
+        dense(f"{block}.inner", d, config.d_ff)
         dense(f"{block}.outer", config.d_ff, d)
     if config.norm == "pre":
         norm("final_norm")

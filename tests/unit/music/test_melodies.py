@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aeolian.music import melodies
 from aeolian.music.codec import encode, onsets
 from aeolian.music.melodies import near_duplicates, passages, symbols
 from aeolian.music.notes import Notes
@@ -53,6 +54,17 @@ def test_versions_of_a_piece_are_one_family() -> None:
     ]
     assert near_duplicates(strings).tolist() == [0, 1, 1, 1, 4, 1, 6, 7]
     assert near_duplicates([]).tolist() == []
+
+
+def test_many_songs_are_judged_by_some_of_their_passages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(melodies, "MOST_PASSAGES", 2000)
+    strings = [symbols(*walk(n, 2000)) for n in range(10)]
+    onset_s, pitch = walk(3, 2000)
+    strings.append(symbols(onset_s * 1.1, pitch - 7))
+    drawn = [len(found) for found in melodies._sampled([passages(string) for string in strings])]
+    assert 1400 < sum(drawn) < 2600
+    assert drawn[3] == drawn[10]
+    assert near_duplicates(strings).tolist() == [*range(10), 3]
 
 
 def test_a_commonplace_joins_nothing() -> None:

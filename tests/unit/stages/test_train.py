@@ -12,7 +12,7 @@ from aeolian.formats.song_example import SongExample, write_song
 from aeolian.music import vocabulary
 from aeolian.stages import train
 from aeolian.stages.train import Config, run
-from aeolian.transformer.config import ModelConfig, read_config
+from aeolian.transformer.config import ModelConfig, preset, read_config
 from aeolian.transformer.weights import read_weights
 
 SMALL = {"epochs": 2, "batch_size": 2, "max_seq": 32, "num_layers": 1, "d_model": 16, "num_heads": 2, "d_ff": 16}
@@ -65,7 +65,7 @@ def test_songs_become_a_model_folder_and_its_bytes_depend_on_songs_and_settings_
         assert str(tmp_path).encode() not in (tmp_path / "a" / name).read_bytes(), name
 
     model = read_config(tmp_path / "a")
-    assert model == ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=32)
+    assert model == preset("aeolian", d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=32, dropout=0.1)
     assert read_weights(tmp_path / "a", model)
     assert json.loads((tmp_path / "a" / "vocabulary.json").read_text()) == vocabulary.as_dict()
     rows = [json.loads(line) for line in (tmp_path / "a" / "history.jsonl").read_text().splitlines()]
@@ -99,7 +99,8 @@ def test_a_loaded_model_is_trained_on_with_its_own_shape(songs: Path, tmp_path: 
     run(Config(songs, tmp_path / "first", **{**SMALL, "epochs": 1}))
     shorter = {"load_path": tmp_path / "first", "epochs": 1, "max_seq": 16}
     run(Config(songs, tmp_path / "second", **shorter))
-    assert read_config(tmp_path / "second") == ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=16)
+    expected = preset("aeolian", d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=16)
+    assert read_config(tmp_path / "second") == expected
     assert "Training started from the weights of another model" in (tmp_path / "second" / "README.md").read_text()
     with pytest.raises(UsageError, match="--num_layers is 3, but the loaded model's is 1"):
         run(Config(songs, tmp_path / "third", load_path=tmp_path / "first", num_layers=3))
