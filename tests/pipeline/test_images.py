@@ -52,7 +52,8 @@ def docker(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 def in_image(image: str, *words: str) -> "subprocess.CompletedProcess[str]":
-    return docker("run", "--rm", "--network=none", "--read-only", f"aeolian/{image}:{__version__}", *words)
+    confined = ("--rm", "--network=none", "--read-only", f"--entrypoint={words[0]}")
+    return docker("run", *confined, f"aeolian/{image}:{__version__}", *words[1:])
 
 
 def code_here(image: str) -> str:

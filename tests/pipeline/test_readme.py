@@ -37,7 +37,7 @@ class Shell:
 
 
 def project_in(folder: Path) -> Path:
-    for name in ("pipelines", "containers", "samples", "scripts"):
+    for name in ("pipelines", "containers", "samples", "scripts", "trained-models"):
         (folder / name).symlink_to(ROOT / name)
     return folder
 
@@ -74,7 +74,7 @@ def test_make_commands_are_what_ci_runs() -> None:
 @pytest.mark.heavy
 def test_a_user_with_a_folder_of_songs(shell: Shell) -> None:
     for command in COMMANDS:
-        if command.startswith("aeolian update pipeline"):
+        if command.startswith(("aeolian update pipeline", "aeolian put file pretrained")):  # these train for long
             shell.type(f"{command} --no-run")
         elif command.startswith(("aeolian", "python")):
             shell.type(command)
@@ -82,6 +82,8 @@ def test_a_user_with_a_folder_of_songs(shell: Shell) -> None:
     assert list((folder / "my-music").glob("*.wav"))
     assert (folder / "my-song.mid").read_bytes()[:4] == b"MThd"
     assert sorted(p.name for p in (folder / "my-song").iterdir()) == ["my-song.png", "my-song.wav", "report.json"]
+    made = {path.name for path in (folder / "generated-music").iterdir()}
+    assert made >= {"1.mid", "1.wav", "1.png", "2-1.mid", "2-4.wav", "2-4.png"}
     songs = list((ROOT / "samples" / "audio").rglob("*.mp3"))
     assert len(list((folder / "examples").glob("*.tfrecord"))) == len(songs)
     # The song was deleted by the README's own command; what was made from it went with it.
@@ -100,5 +102,7 @@ def test_inline_commands_have_help(tmp_path: Path) -> None:
     shell = Shell(project_in(tmp_path))
     assert "FOLDER" in shell.type("aeolian watch --help")
     assert "dry-run" in shell.type("./scripts/name-standarizer.sh --help")
-    for option in ("--temperature", "--top_k", "--top_p", "--seed", "--prime"):
+    for option in (
+        "--temperature --top_k --top_p --seed --prime --key --density --pulse --no_repeat --bridge_to"
+    ).split():
         assert option in shell.type("aeolian generate --help")

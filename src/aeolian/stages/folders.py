@@ -32,11 +32,13 @@ def input_files(folder: Path) -> list[Path]:
 
 
 def output_folder(folder: Path) -> Path:
-    """`folder`, made if need be. Raises `UsageError` if a file has its name."""
+    """`folder`, made if need be. Raises `UsageError` if a file has its name, `OSError` if it cannot be written to."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"The output folder {folder} is a file.", remedy="Give another name or remove the file.")
     folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    # Better now than after the work.
+    with tempfile.TemporaryFile(dir=folder):
+        return folder
 
 
 @contextmanager
