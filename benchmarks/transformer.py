@@ -1,7 +1,7 @@
 """The Music Transformer's speed at the ancestor's size, as ratios to limits measured in the same run.
 
 Training: tokens/s beside what the arithmetic would allow at the speed of a large matrix product on this machine.
-Decoding: tokens/s with the key/value cache beside the same decoder that reads its whole past for every token.
+Decoding: tokens/s with the key/value cache, beside one sequence and beside reading the whole past for every token.
 
     python benchmarks/transformer.py [--steps 3] [--batch 2] [--length 2048] [--architecture ancestor]
 """
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from aeolian.transformer.config import ARCHITECTURES, ModelConfig, preset
 from aeolian.transformer.decoding import Decoder
@@ -50,37 +51,50 @@ def flops_per_token(config: ModelConfig) -> float:
 
 
 def decoding(config: ModelConfig, length: int) -> None:
+    """As `generate` decodes: one BLAS thread; several sequences after a common beginning, as of `--samples`."""
     rng = np.random.default_rng(0)
     shapes = expected_shapes(config)
     weights = {name: (0.05 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
-    for batch in (1, 8):
-        decoder = Decoder(config, weights, batch=batch)
-        tokens = np.zeros(batch, np.int64)
-        started_s = time.perf_counter()
-        for done in range(1, length + 1):
-            tokens[:] = decoder.step(tokens).argmax(axis=-1)
-            if done in (256, 768, length):
-                rate = batch * done / (time.perf_counter() - started_s)
-                whole = Decoder(config, weights, batch=batch)
-                past = np.zeros((batch, done // 2), np.int64)
-                without = batch / seconds(lambda whole=whole, past=past: whole.read(past))
+    with threadpool_limits(1, "blas"):
+        past = np.zeros((1, length // 2), np.int64)
+        without = 1.0 / seconds(lambda: Decoder(config, weights).read(past))
+        alone: dict[int, float] = {}
+        for batch, beginning in ((1, 0), (8, 0), (8, 512)):
+            for done, rate in rates(Decoder(config, weights, batch=batch), beginning, length).items():
+                first = alone.setdefault(done, rate)
                 print(
-                    f"decoding, batch {batch}, first {done:4d}: {rate:6.0f} tokens/s, "
-                    f"{rate / without:4.0f} times as fast as without the cache ({without:.1f} tokens/s)"
+                    f"decoding, batch {batch}, after {beginning:3d} in common, first {done:4d}: {rate:6.0f} tokens/s, "
+                    f"{rate / first:.1f} times batch 1, {rate / without:4.0f} times no cache at half the context"
                 )
 
 
+def rates(decoder: Decoder, beginning: int, length: int) -> dict[int, float]:
+    """Tokens/s over the first so many tokens after a beginning that all sequences have in common."""
+    if beginning:
+        decoder.read(np.zeros((decoder.batch, beginning), np.int64))
+    found, spent_s = {}, 0.0
+    tokens = np.arange(decoder.batch)
+    for done in range(1, length + 1):
+        started_s = time.perf_counter()
+        tokens[:] = decoder.step(tokens).argmax(axis=-1)
+        spent_s += time.perf_counter() - started_s
+        if done in (256, 768, length):
+            found[done] = decoder.batch * done / spent_s
+    return found
+
+
 def training(config: ModelConfig, batch: int, steps: int) -> None:
-    from aeolian.keras_backend import keras
     from aeolian.transformer.model import MusicTransformer
+    from aeolian.transformer.optimization import TrainingConfig, optimizer
     from aeolian.transformer.steps import compiled_steps
 
     limit = sgemm_flops() / flops_per_token(config)
     model = MusicTransformer(config)
-    train, _ = compiled_steps(model, keras.optimizers.Adam(1e-4))
+    train, _ = compiled_steps(model, adam := optimizer(TrainingConfig()))
+    adam.learning_rate.assign(1e-4)
     windows = np.random.default_rng(0).integers(0, 388, (batch, config.max_seq + 1)).astype(np.int32)
-    compile_s = seconds(lambda: train(windows))
-    step_s = min(seconds(lambda: train(windows)) for _ in range(steps))
+    compile_s = seconds(lambda: float(train(windows)))
+    step_s = min(seconds(lambda: float(train(windows))) for _ in range(steps))
     rate = batch * config.max_seq / step_s
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
