@@ -1,8 +1,7 @@
 """The model in plain numpy, for playing: the same logits as the Keras model, token after token, without TensorFlow.
 
-Keys and values of past tokens are kept, so a token costs what it adds. Layer normalisation before a matrix is folded
-into that matrix: its gain and shift always, and its centring too, since what is written to the residual stream can
-be centred at the source; of a normalisation there remains one division by the root of the mean square.
+Keys and values of past tokens are kept, so a token costs what it adds; those of a beginning that all sequences have in
+common are kept and read once. Most of layer normalisation is folded into the matrices (`folding.py`).
 
 Beyond the context the decoder re-anchors: it takes the second half of its window as the start of a new one and reads
 it in one pass. So the logits are always exactly those of the model for the last max_seq/2 … max_seq tokens, a piece
@@ -13,13 +12,13 @@ import functools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from aeolian.errors import UsageError
 from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.folding import Layer, centred, folded, output
 from aeolian.transformer.positions import sinusoids
 from aeolian.transformer.weights import Floats, Weights
 
@@ -27,22 +26,6 @@ Ids = npt.NDArray[np.integer]
 READ_BLOCK = 256  # tokens that attend at once when many are read
 _WORTH_A_THREAD = 64  # tokens in the window from which on a second thread pays
 _ROWS_AT_ONCE = 4
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """The matrices of a block, with everything folded in that can be."""
-
-    qkv: Floats
-    qkv_bias: Floats
-    relative: Floats  # [head_dim, max_seq]
-    output: Floats
-    output_bias: Floats
-    inner: Floats
-    inner_bias: Floats
-    outer: Floats
-    outer_bias: Floats
-    norms: tuple[Floats, Floats, Floats, Floats]  # gamma, beta, gamma, beta; used after the sublayers only
 
 
 class Decoder:
@@ -57,17 +40,17 @@ class Decoder:
             raise UsageError(f"A context of {self.context} tokens is not within 2…{config.max_seq}, the model's own.")
         self.pre_norm = config.norm == "pre"
         table = weights["embedding.embeddings"] * np.float32(config.d_model**0.5)
-        self._embedding = _centred(table) if self.pre_norm else table
+        self._embedding = centred(table) if self.pre_norm else table
         self._positions = sinusoids(config.max_seq, config.d_model) if config.positions == "sinusoid" else None
         if self._positions is not None and self.pre_norm:
-            self._positions = _centred(self._positions)
-        self._layers = [_folded(weights, f"block_{n}", config) for n in range(config.num_layers)]
-        self._output, self._output_bias = _output(weights, config)
+            self._positions = centred(self._positions)
+        self._layers = [folded(weights, f"block_{n}", config) for n in range(config.num_layers)]
+        self._output, self._output_bias = output(weights, config)
         shape = (config.num_layers, batch, config.num_heads, self.context, config.head_dim)
         self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._tokens = np.zeros((batch, self.context), np.int64)
         self._length = self._shared = 0  # of the window; of its beginning that all sequences have in common
-        self._half = -(-batch // 2) if batch > 1 and len(os.sched_getaffinity(0)) > 1 else 0
+        self._half = -(-batch // 2) if batch > 1 and (os.cpu_count() or 1) > 1 else 0
         self._make_buffers()
 
     @property
@@ -169,7 +152,7 @@ class Decoder:
             return np.float32(1.0 / math.sqrt(float(row.dot(row)) / d + self.config.norm_epsilon))  # type: ignore[return-value]
         return _inverse_roots(x, self.config.norm_epsilon)
 
-    def _attend_one(self, n: int, layer: _Layer, x: Floats) -> None:
+    def _attend_one(self, n: int, layer: Layer, x: Floats) -> None:
         """Attention of the newest token to itself and all before it, added to x [batch, d_model]."""
         qkv = _product(x, layer.qkv, self._qkv)
         if self.pre_norm:
@@ -186,7 +169,7 @@ class Decoder:
         x += _product(self._mixed.reshape(self.batch, -1), layer.output, self._added)
         x += layer.output_bias
 
-    def _mix(self, n: int, layer: _Layer, rows: slice) -> None:
+    def _mix(self, n: int, layer: Layer, rows: slice) -> None:
         """What the newest tokens of some of the sequences hear, to `_mixed`."""
         heads, head_dim, end = self.config.num_heads, self.config.head_dim, self._length
         size, first = (rows.stop - rows.start) * heads * end, rows.start * heads * self.context
@@ -236,7 +219,7 @@ class Decoder:
                 _normalise(x, layer.norms[2], layer.norms[3], epsilon)
         return x
 
-    def _attend_many(self, n: int, layer: _Layer, qkv: Floats, future: Floats) -> Floats:
+    def _attend_many(self, n: int, layer: Layer, qkv: Floats, future: Floats) -> Floats:
         """Attention of m tokens, qkv [rows, m, 3·d_model], to all up to themselves: [rows, m, d_model]."""
         c, b, m, end = self.config, *qkv.shape[:2], self._length
         split = qkv.reshape(b, m, 3, c.num_heads, c.head_dim).transpose(2, 0, 3, 1, 4)
@@ -264,12 +247,6 @@ class Decoder:
             logits *= _inverse_roots(x, self.config.norm_epsilon)
         logits += self._output_bias
         return logits
-
-
-def _centred(matrix: Floats) -> Floats:
-    """Rows minus their mean: what is written to the stream by a matrix with such rows needs no centring later."""
-    centred: Floats = matrix - matrix.mean(axis=-1, keepdims=True)
-    return centred
 
 
 def _inverse_roots(x: Floats, epsilon: float) -> Floats:
@@ -305,41 +282,3 @@ def _activated(inner: Floats, kind: str) -> Floats:
     if kind == "squared_relu":
         np.square(inner, out=inner)
     return inner
-
-
-def _folded(weights: Weights, block: str, config: ModelConfig) -> _Layer:
-    def get(name: str) -> Floats:
-        return weights[f"{block}.{name}"]
-
-    qkv, qkv_bias = get("attention.qkv.kernel"), get("attention.qkv.bias")
-    inner, inner_bias = get("inner.kernel"), get("inner.bias")
-    output, output_bias = get("attention.output.kernel"), get("attention.output.bias")
-    outer, outer_bias = get("outer.kernel"), get("outer.bias")
-    norms = tuple(get(f"{n}.{part}") for n in ("attention_norm", "feed_forward_norm") for part in ("gamma", "beta"))
-    if config.norm == "pre":
-        qkv, qkv_bias = norms[0][:, None] * qkv, qkv_bias + norms[1] @ qkv
-        inner, inner_bias = norms[2][:, None] * inner, inner_bias + norms[3] @ inner
-        output, output_bias, outer, outer_bias = map(_centred, (output, output_bias, outer, outer_bias))
-    scale = np.ones(3 * config.d_model, np.float32)
-    scale[: config.d_model] = config.head_dim**-0.5
-    return _Layer(
-        qkv=np.ascontiguousarray(qkv * scale),
-        qkv_bias=qkv_bias * scale,
-        relative=np.ascontiguousarray(get("attention.relative").T),
-        output=np.ascontiguousarray(output),
-        output_bias=output_bias,
-        inner=np.ascontiguousarray(inner),
-        inner_bias=inner_bias,
-        outer=np.ascontiguousarray(outer),
-        outer_bias=outer_bias,
-        norms=norms,  # type: ignore[arg-type]
-    )
-
-
-def _output(weights: Weights, config: ModelConfig) -> tuple[Floats, Floats]:
-    tied = config.tied_output
-    kernel, bias = weights["embedding.embeddings"].T if tied else weights["output.kernel"], weights["output.bias"]
-    if config.norm == "pre":
-        gamma, beta = weights["final_norm.gamma"], weights["final_norm.beta"]
-        kernel, bias = gamma[:, None] * kernel, bias + beta @ kernel
-    return np.ascontiguousarray(kernel), bias

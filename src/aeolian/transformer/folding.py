@@ -1,0 +1,76 @@
+"""A model's weights as the decoder wants them, with everything folded in that can be.
+
+Layer normalisation before a matrix is folded into that matrix: its gain and shift always, and its centring too, since
+what is written to the residual stream can be centred at the source; of a normalisation there remains one division by
+the root of the mean square. The queries' scale is in their matrix.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.weights import Floats, Weights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The matrices of a block."""
+
+    qkv: Floats  # [d_model, 3·d_model]
+    qkv_bias: Floats
+    relative: Floats  # [head_dim, max_seq]
+    output: Floats
+    output_bias: Floats
+    inner: Floats
+    inner_bias: Floats
+    outer: Floats
+    outer_bias: Floats
+    norms: tuple[Floats, Floats, Floats, Floats]  # gamma, beta, gamma, beta; used after the sublayers only
+
+
+def folded(weights: Weights, block: str, config: ModelConfig) -> Layer:
+    """The block of that name."""
+
+    def get(name: str) -> Floats:
+        return weights[f"{block}.{name}"]
+
+    qkv, qkv_bias = get("attention.qkv.kernel"), get("attention.qkv.bias")
+    inner, inner_bias = get("inner.kernel"), get("inner.bias")
+    output, output_bias = get("attention.output.kernel"), get("attention.output.bias")
+    outer, outer_bias = get("outer.kernel"), get("outer.bias")
+    norms = tuple(get(f"{n}.{part}") for n in ("attention_norm", "feed_forward_norm") for part in ("gamma", "beta"))
+    if config.norm == "pre":
+        qkv, qkv_bias = norms[0][:, None] * qkv, qkv_bias + norms[1] @ qkv
+        inner, inner_bias = norms[2][:, None] * inner, inner_bias + norms[3] @ inner
+        output, output_bias, outer, outer_bias = map(centred, (output, output_bias, outer, outer_bias))
+    scale = np.ones(3 * config.d_model, np.float32)
+    scale[: config.d_model] = config.head_dim**-0.5
+    return Layer(
+        qkv=np.ascontiguousarray(qkv * scale),
+        qkv_bias=qkv_bias * scale,
+        relative=np.ascontiguousarray(get("attention.relative").T),
+        output=np.ascontiguousarray(output),
+        output_bias=output_bias,
+        inner=np.ascontiguousarray(inner),
+        inner_bias=inner_bias,
+        outer=np.ascontiguousarray(outer),
+        outer_bias=outer_bias,
+        norms=norms,  # type: ignore[arg-type]
+    )
+
+
+def output(weights: Weights, config: ModelConfig) -> tuple[Floats, Floats]:
+    """Kernel [d_model, vocabulary] and bias of the output, the last normalisation folded in."""
+    tied = config.tied_output
+    kernel, bias = weights["embedding.embeddings"].T if tied else weights["output.kernel"], weights["output.bias"]
+    if config.norm == "pre":
+        gamma, beta = weights["final_norm.gamma"], weights["final_norm.beta"]
+        kernel, bias = gamma[:, None] * kernel, bias + beta @ kernel
+    return np.ascontiguousarray(kernel), bias
+
+
+def centred(matrix: Floats) -> Floats:
+    """Rows minus their mean: what is written to the stream by a matrix with such rows needs no centring later."""
+    centred: Floats = matrix - matrix.mean(axis=-1, keepdims=True)
+    return centred
