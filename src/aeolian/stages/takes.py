@@ -77,7 +77,7 @@ def render(job: Rendering) -> str:
     import soxr
 
     from aeolian.rendering import player
-    from aeolian.transcription.training.performance import excerpt, perform
+    from aeolian.transcription.training.performance import excerpt, perform, sounded
     from aeolian.transcription.training.takes import write_take
     from aeolian.transcription.training.textures import texture
 
@@ -96,7 +96,7 @@ def render(job: Rendering) -> str:
     cents = float(rng.normal(0, 0.4) * LARGEST_DETUNE_CENTS)
     played = notes.take(notes.onset_s < duration_s)
     sound = player.play(
-        played,
+        sounded(played, rng),
         min(duration_s, played.end_s) + TAIL_S,
         soundfont=soundfont,
         sample_rate_hz=RENDER_HZ,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aeolian.music.notes import Notes
 from aeolian.music.pedal import PedalEvents
-from aeolian.transcription.training.performance import Play, excerpt, foot, perform, separated
+from aeolian.transcription.training.performance import Action, Play, excerpt, foot, perform, separated, sounded
 from aeolian.transcription.training.textures import texture
 
 SONG = Notes.of([(i * 0.25, i * 0.25 + 0.2, 55 + i % 17, 40 + i % 60) for i in range(120)])
@@ -89,3 +89,16 @@ def test_an_excerpt_begins_at_its_start_with_the_pedal_as_it_was() -> None:
     assert (notes.onset_s[0], notes.onset_s[-1], len(notes)) == (0.0, 4.75, 20)
     assert moves.time_s.tolist() == [0.0, 2.0]
     assert moves.value.tolist() == [100, 0]
+
+
+def test_a_piano_sounds_late_soft_notes_later_and_dampers_latest() -> None:
+    notes = separated(Notes.of([(0.5, 1.0, 60, 127), (0.5, 1.0, 64, 1), (1.02, 1.5, 60, 127)]))
+    action = Action(latest_s=0.02, softest_s=0.02, longest_release_s=0.12, jitter_s=0.0)
+    for seed in range(30):
+        played = sounded(notes, np.random.default_rng(seed), action)
+        late_s = {int(p): s for s, p in zip(played.onset_s - 0.5, played.pitch, strict=True) if s < 0.3}
+        assert 0 <= late_s[60] <= 0.02
+        assert 0 <= late_s[64] - late_s[60] <= 0.02
+        first = played.offset_s[(played.pitch == 60) & (played.onset_s < 1)][0]
+        assert 1.0 <= first <= 1.12
+        assert first <= played.onset_s[played.onset_s > 1.0][0], "the key struck again ends it"

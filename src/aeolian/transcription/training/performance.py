@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aeolian.music.notes import Floats, Notes
+from aeolian.music.notes import MAX_VELOCITY, Floats, Notes
 from aeolian.music.pedal import PedalEvents, apply_sustain
 from aeolian.transcription.onsets_and_frames.config import LOWEST_PITCH, PITCHES
 
@@ -70,6 +70,32 @@ def separated(notes: Notes) -> Notes:
     keep = following_s - notes.onset_s >= SHORTEST_NOTE_S
     offset_s = np.minimum(np.maximum(notes.offset_s, notes.onset_s + SHORTEST_NOTE_S), following_s)
     return Notes(notes.onset_s, offset_s, notes.pitch, notes.velocity).take(keep).sorted()
+
+
+@dataclass(frozen=True)
+class Action:
+    """How late a piano sounds: action, dampers and the way to a microphone take time that MIDI knows nothing of.
+
+    Of each instrument, drawn once: how long after its MIDI a hard blow sounds, how much longer a soft one takes, and
+    how long after a release the damper works. Such delays are the subject of W. Goebl and R. Bresin, "Measurement and
+    reproduction accuracy of computer-controlled grand pianos" (JASA 2003); the spans here are our own guesses.
+    """
+
+    latest_s: float = 0.02
+    softest_s: float = 0.02
+    longest_release_s: float = 0.12
+    jitter_s: float = 0.005
+
+
+def sounded(notes: Notes, rng: np.random.Generator, action: Action | None = None) -> Notes:
+    """When the notes sound on some piano whose keys move as `notes` say (`separated`); no pitch twice at once."""
+    action = action or Action()
+    late_s, soft_s = rng.uniform(0, action.latest_s), rng.uniform(0, action.softest_s)
+    release_s = rng.uniform(0, action.longest_release_s)
+    jitter_s = np.abs(rng.normal(0, action.jitter_s, (2, len(notes))))
+    onset_s = notes.onset_s + late_s + soft_s * (1 - notes.velocity / MAX_VELOCITY) + jitter_s[0]
+    offset_s = notes.offset_s + release_s + jitter_s[1]
+    return separated(Notes(onset_s, offset_s, notes.pitch, notes.velocity))
 
 
 def _stretched(notes: Notes, pedal: PedalEvents, factor: float) -> tuple[Notes, PedalEvents]:
