@@ -6,6 +6,7 @@ Needs a Docker engine and `make images`, as tests/pipeline/test_images.py does; 
 import json
 import os
 import re
+import shutil
 import subprocess
 import tarfile
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from test_images import CLIP, ROOT, SEED, aeolian, docker, images, succeed
+from test_readme import COMMANDS
 
 from aeolian import __version__
 from aeolian.engine.docker import quantity
@@ -53,6 +55,21 @@ def test_the_commands_of_the_readme_make_a_song_that_is_the_callers(here, form):
     assert target.read_bytes().startswith(b"MThd")
     assert (target.stat().st_uid, target.stat().st_gid) == (os.getuid(), os.getgid())
     assert "generating 64/64" in done.stderr, "plain lines where there is no terminal"
+
+
+@pytest.mark.skipif(not SHIPPED, reason="needs a model in trained-models/, which the README's commands name")
+def test_the_readmes_own_words(here):
+    """Typed by a shell, as they stand, but for `-it`: there is no terminal here."""
+    typed = [command for command in COMMANDS if command.startswith("docker ")]
+    assert len(typed) == 2
+    shutil.copytree(ROOT / "trained-models" / SHIPPED[0], here / "trained-models" / SHIPPED[0])
+    for command in typed:
+        words = command.replace(" -it ", " ").replace("docker run ", "docker run --rm --network=none ")
+        done = subprocess.run(["/bin/bash", "-ec", words], cwd=here, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    songs = [here / "generated-music" / "my-sample-song-1.mid", here / "my-song.mid"]
+    assert [song.read_bytes()[:4] for song in songs] == [b"MThd", b"MThd"]
+    assert {song.stat().st_uid for song in songs} == {os.getuid()}
 
 
 def test_on_a_terminal_there_is_a_bar(here):
