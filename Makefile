@@ -4,8 +4,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 IMAGES := $(basename $(notdir $(wildcard dockerfiles/*.Dockerfile)))
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# Where Docker has no bridge network: make images DOCKER_BUILD='docker build --network=host'
-DOCKER_BUILD ?= docker build
+# As this machine's Docker has it: with BuildKit or without, with a bridge network or without.
+DOCKER_BUILD ?= $(shell docker buildx version > /dev/null 2>&1 || echo DOCKER_BUILDKIT=0) docker build \
+	$(shell docker network inspect bridge > /dev/null 2>&1 || echo --network=host)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench images images-test test-legacy-client sbom lock samples clean
@@ -46,7 +47,7 @@ images: ## the container image of every file in dockerfiles/
 	done
 
 images-test: setup ## every stage in its image, compared byte for byte with the same stage outside
-	$(BIN)/python -m pytest tests/pipeline/test_images.py
+	$(BIN)/python -m pytest tests/pipeline/test_images.py tests/pipeline/test_images_by_hand.py
 
 test-legacy-client: setup ## the specs, read by python-pachyderm 7.6.0 in an environment of its own (build/legacy-client)
 	@test -x build/legacy-client/bin/python || $(UV) venv --quiet --python $(BIN)/python build/legacy-client
