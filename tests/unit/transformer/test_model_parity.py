@@ -1,5 +1,9 @@
 """Two implementations, one function: the Keras model and the numpy decoder, and what both must never do."""
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -84,3 +88,13 @@ def test_without_absolute_positions_a_window_means_the_same_anywhere(small: Smal
     assert np.array_equal(alone, np.array(keras_model(TOKENS[:1, 5:6])))
     twice = np.array(keras_model(np.repeat(TOKENS[:1, 5:6], 9, axis=1)))
     np.testing.assert_allclose(twice, np.repeat(alone, 9, axis=1), atol=1e-4)  # equal tokens mix to themselves
+
+
+@pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "jax", reason="this is the run on JAX")
+def test_all_of_this_holds_on_jax_too() -> None:
+    pytest.importorskip("jax", reason="needs the packages of requirements/dev.txt")
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", __file__]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^\d+ passed, 1 skipped", done.stdout, re.M), done.stdout
