@@ -80,11 +80,11 @@ def _print_likelihood(config: _likelihood.Config) -> None:
     if config.output == "json":
         print_json(found)
         return
-    rows = sorted(found["by_song"], key=lambda row: (-row["nats_per_token"], row["name"]))
+    rows = sorted(found["by_song"], key=lambda row: (-(row["nats_per_token"] or 0.0), row["name"]))
     print_table(
         ("SONG", "TOKENS", "NATS/TOKEN", "NATS/S"),
         [
-            (row["name"][:50], str(row["tokens"]), f"{row['nats_per_token']:.3f}", f"{row['nats_per_second']:.1f}")
+            (row["name"][:50], str(row["tokens"]), _short(row["nats_per_token"], 4), _short(row["nats_per_second"]))
             for row in rows[:ROWS]
         ],
     )
@@ -96,12 +96,13 @@ def _print_likelihood(config: _likelihood.Config) -> None:
         [(kind, str(each["tokens"]), f"{each['nats_per_token']:.3f}") for kind, each in found["by_kind"].items()],
     )
     window = f"{found['context']} tokens, moved on by {found['stride']}"
+    nats = [_short(found[f"nats_per_{unit}"], 5) for unit in ("token", "second")]
     click.echo()
     print_facts(
         [
             ("songs", f"{found['songs']}, {found['tokens']:,} tokens, {found['seconds'] / 60:.0f} min"),
             ("window", window),
-            ("NLL", f"{found['nats_per_token']:.4f} nats a token, {found['nats_per_second']:.2f} nats a second"),
+            ("NLL", f"{nats[0]} nats a token, {nats[1]} nats a second"),
         ]
     )
 
@@ -162,10 +163,10 @@ def _course_row(course: "Course") -> tuple[str, ...]:
     return (course.statistic.name.ljust(18), *means, within)
 
 
-def _short(value: float | None) -> str:
+def _short(value: float | None, digits: int = 3) -> str:
     if value is None:
         return "-"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 
 
 music = command(_music.Config, _print_music, "music")

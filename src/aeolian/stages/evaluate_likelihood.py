@@ -7,7 +7,7 @@ from typing import Any
 
 from aeolian.errors import UsageError
 from aeolian.stages.options import option
-from aeolian.stages.pieces import of_split, read_pieces
+from aeolian.stages.pieces import finite, of_split, read_pieces
 from aeolian.stages.progress import progress
 from aeolian.stages.shipped_models import find_model
 
@@ -54,8 +54,8 @@ def evaluate(config: Config) -> dict[str, Any]:
         "seconds": round(total.seconds, 2),
         "context": model.max_seq,
         "stride": stride,
-        "nats_per_token": total.nats_per_token,
-        "nats_per_second": total.nats_per_second,
+        "nats_per_token": finite(total.nats_per_token),
+        "nats_per_second": finite(total.nats_per_second),
         "by_kind": {
             kind: {
                 "tokens": total.tokens_by_kind[kind],
@@ -68,8 +68,8 @@ def evaluate(config: Config) -> dict[str, Any]:
             {
                 "name": song.name,
                 "tokens": each.tokens,
-                "nats_per_token": each.nats_per_token,
-                "nats_per_second": each.nats_per_second,
+                "nats_per_token": finite(each.nats_per_token),
+                "nats_per_second": finite(each.nats_per_second),
             }
             for song, each in zip(songs, scores, strict=True)
         ],

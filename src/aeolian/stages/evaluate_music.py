@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aeolian.stages.options import option
-from aeolian.stages.pieces import of_split, read_pieces
+from aeolian.stages.pieces import finite, of_split, read_pieces
 from aeolian.stages.progress import progress
 
 if TYPE_CHECKING:
@@ -88,10 +88,10 @@ def as_dict(found: Evaluation) -> dict[str, Any]:
         "excerpt_notes": found.excerpt_notes,
         "statistics": {c.statistic.name: _comparison(c) for c in found.comparisons},
         "by_piece": [
-            {"name": name, **{c.statistic.name: _number(c.values[i]) for c in found.comparisons}}
+            {"name": name, **{c.statistic.name: finite(c.values[i]) for c in found.comparisons}}
             for i, name in enumerate(found.names)
         ],
-        "by_part": {c.statistic.name: [_number(mean) for mean in c.means] for c in found.courses},
+        "by_part": {c.statistic.name: [finite(mean) for mean in c.means] for c in found.courses},
         "shared": [{"name": name, **each} for name, each in zip(found.names, shared, strict=False)],
         "usually_shared_notes": [each.longest_notes for each in found.usual],
     }
@@ -148,13 +148,9 @@ def _comparison(comparison: "Comparison") -> dict[str, Any]:
         "unit": comparison.statistic.unit,
         "meaning": comparison.statistic.meaning,
         **numbers,
-        **{name: _number(getattr(comparison, name)) for name in names},
+        **{name: finite(getattr(comparison, name)) for name in names},
     }
 
 
 def _safely(of: Any, values: Any) -> float | None:
-    return _number(float(of(values))) if np.isfinite(values).any() else None
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return finite(float(of(values))) if np.isfinite(values).any() else None

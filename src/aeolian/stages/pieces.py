@@ -1,5 +1,6 @@
 """Pieces to be measured: the MIDI files and TFRecords of a folder, all as the codec has them."""
 
+import math
 from pathlib import Path
 
 from aeolian.errors import InputError, UsageError
@@ -42,6 +43,11 @@ def read_pieces(folder: Path, stage: str, show: Report) -> list[SongExample]:
             remedy="Name a folder of MIDI files (.mid, .midi) or TFRecords.",
         )
     return pieces
+
+
+def finite(value: float) -> float | None:
+    """The number, or None, which JSON has too, for NaN and infinities."""
+    return float(value) if math.isfinite(value) else None
 
 
 def of_split(songs: list[SongExample], split: str, folder: Path) -> list[SongExample]:

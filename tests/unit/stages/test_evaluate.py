@@ -133,6 +133,15 @@ def test_likelihood_by_song_kind_and_second(model: Path, music: Path) -> None:
     assert "NLL:    5.9687 nats a token" in table.stdout
 
 
+def test_what_has_no_length_is_null_and_a_dash(model: Path, tmp_path: Path) -> None:
+    write_song(tmp_path / "a.tfrecord", SongExample("a", "train", np.array([370], np.int16)))
+    arguments = ("likelihood", "--load_path", model, "--input", tmp_path)
+    assert json.loads(evaluate(*arguments, "-o", "json").stdout)["nats_per_second"] is None
+    assert "NLL:    5.9687 nats a token, - nats a second" in evaluate(*arguments).stdout
+    document = json.loads(evaluate("music", tmp_path, "-o", "json").stdout)
+    assert document["by_piece"][0]["polyphony"] is None
+
+
 def test_likelihood_of_some_songs(model: Path, music: Path) -> None:
     chosen = evaluate("likelihood", "--load_path", model, "--input", music / "songs", "--songs", "2", "-o", "json")
     assert len(json.loads(chosen.stdout)["by_song"]) == 2
