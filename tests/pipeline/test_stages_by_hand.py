@@ -120,3 +120,16 @@ def test_arguments_that_cannot_work_end_with_one_sentence(tmp_path: Path) -> Non
         assert done.returncode in (1, 2), script
         assert done.stderr.startswith("error: "), done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_transcribers_image_has_what_onsets_and_frames_and_its_picture_need(tmp_path: Path) -> None:
+    sys.path.insert(0, str(ROOT / "tests" / "unit" / "transcription"))
+    from small_model import TINY, drawn_weights
+
+    from aeolian.transcription.onsets_and_frames.weights import write_model
+
+    write_model(tmp_path / "model", TINY, drawn_weights(TINY), half=True)
+    clip = sorted((ROOT / "samples" / "audio").glob("*.mp3"))[0]
+    arguments = ["--input", clip, "--output", tmp_path / "out", "--backend", "onsets-frames", "--picture"]
+    succeed("onsets-and-frames", "transcribe.py", *arguments, "--load_path", tmp_path / "model")
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".json", ".mid", ".png"]
