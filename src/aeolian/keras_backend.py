@@ -21,12 +21,7 @@ _choose()
 
 import keras  # noqa: E402
 
-__all__ = ["keras", "on_accelerator", "share_among_devices"]
-
-
-def on_accelerator() -> bool:
-    """Whether the arithmetic runs on a GPU or TPU rather than on the processor."""
-    return any(not device.startswith("cpu") for device in keras.distribution.list_devices())
+__all__ = ["keras", "share_among_devices"]
 
 
 def share_among_devices() -> int:

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from aeolian.keras_backend import keras, on_accelerator
+from aeolian.keras_backend import keras
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.layers import Block
 from aeolian.transformer.positions import sinusoids
 from aeolian.transformer.weights import Floats, Weights, check
 
 ops = keras.ops
-QUERY_BLOCK, QUERY_BLOCK_ON_ACCELERATOR = 256, 512
+QUERY_BLOCK = 512
 EMBEDDING_DEVIATION = 0.02  # small, or tied logits would begin by betting on the token just heard
 
 
@@ -20,15 +20,13 @@ class MusicTransformer(keras.Model):  # type: ignore[misc]
     """Tokens [batch, length] int32 to logits [batch, length, vocabulary_size] float32, length ≤ max_seq.
 
     `query_block`: how many queries attend at once; less memory and fewer masked products when small, fewer
-    operations to compile when large. It does not change the result. By default what serves the device.
+    operations to compile when large. It does not change the result.
     """
 
-    def __init__(self, config: ModelConfig, *, query_block: int | None = None, dtype: str = "float32") -> None:
+    def __init__(self, config: ModelConfig, *, query_block: int = QUERY_BLOCK, dtype: str = "float32") -> None:
         super().__init__(name="music_transformer", dtype=dtype)
         self.config = config
         policy = {"dtype": self.dtype_policy}
-        if query_block is None:
-            query_block = QUERY_BLOCK_ON_ACCELERATOR if on_accelerator() else QUERY_BLOCK
         scale = keras.initializers.RandomNormal(stddev=EMBEDDING_DEVIATION)
         self.embedding = keras.layers.Embedding(
             config.vocabulary_size, config.d_model, embeddings_initializer=scale, name="embedding", **policy
