@@ -17,6 +17,7 @@ from aeolian.formats.midi import read_midi
 from aeolian.stages import shipped_models
 from aeolian.stages.report import REPORT_NAME
 from aeolian.stages.transcribe import Config, run
+from aeolian.transcription.onsets_and_frames.transcriber import OnsetsFrames
 from aeolian.transcription.onsets_and_frames.weights import write_model
 
 
@@ -112,6 +113,17 @@ def test_auto_says_what_it_heard(wavs, tmp_path, model):
     details = entry_of(tmp_path / "out")["details"]
     expected = {"onsets-frames": "a piano: sure of ", "basic-pitch": "no piano: sure of "}
     assert details["chosen"].startswith(expected[details["backend"]])
+
+
+def test_one_model_does_all_recordings(wavs, tmp_path, model, monkeypatch):
+    loaded = []
+    original = OnsetsFrames.__init__
+    monkeypatch.setattr(OnsetsFrames, "__init__", lambda self, *given: loaded.append(given) or original(self, *given))
+    for name in ("second", "third"):
+        (wavs / f"{name}.wav").write_bytes((wavs / "song.wav").read_bytes())
+    for backend in ("onsets-frames", "auto"):
+        run(Config(wavs, tmp_path / backend, backend, load_path=model))
+    assert loaded == [(model,), (model,)]
 
 
 @pytest.mark.parametrize("backend", ["onsets-frames", "basic-pitch"])
