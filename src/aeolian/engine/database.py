@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from aeolian.engine.disk import told_if_full
 from aeolian.errors import AeolianError, StorageError
 
 VERSION = 4
@@ -34,12 +35,14 @@ class Database:
     """A connection that threads share: each statement or transaction holds the lock of this object."""
 
     def __init__(self, path: Path) -> None:
+        self._place = path.parent
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         try:
-            self._prepare(path)
+            with told_if_full(path.parent):
+                self._prepare(path)
         except sqlite3.DatabaseError as error:
             self._connection.close()
             raise StorageError(
@@ -77,7 +80,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of the block or nothing of it. A transaction inside another is part of the outer one."""
-        with self._lock:
+        with self._lock, told_if_full(self._place):
             if self._depth:
                 yield
                 return
@@ -86,23 +89,21 @@ class Database:
             try:
                 yield
                 self._connection.execute("COMMIT")
-            except BaseException as error:
+            except BaseException:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
-                    raise StorageError("No space left for the database.", remedy="Free some space.") from error
                 raise
             finally:
                 self._depth -= 1
 
     def run(self, sql: str, *values: Any) -> int:
         """Executes one statement; returns the row id of an insertion."""
-        with self._lock:
+        with self._lock, told_if_full(self._place):
             return self._connection.execute(sql, values).lastrowid or 0
 
     def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Executes one statement for every row."""
-        with self._lock:
+        with self._lock, told_if_full(self._place):
             self._connection.executemany(sql, rows)
 
     def all(self, sql: str, *values: Any) -> list[Row]:

@@ -1,7 +1,6 @@
 """Files into a repo, and out of it."""
 
 import contextlib
-import errno
 import os
 import stat
 import tempfile
@@ -13,6 +12,7 @@ from typing import BinaryIO
 from aeolian import names
 from aeolian.engine.addresses import Address
 from aeolian.engine.commits import Commit, commit_files, head_tree, open_revision, refuse_output, resolve
+from aeolian.engine.disk import FULL
 from aeolian.engine.objects import Intake
 from aeolian.engine.repos import branch_id, repo_id
 from aeolian.engine.stamps import Stamps
@@ -20,7 +20,6 @@ from aeolian.engine.store import Store
 from aeolian.engine.trees import EMPTY, Entry
 from aeolian.errors import StorageError, UsageError
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MANY = 256
 Report = Callable[[int, int, str], None]
 
@@ -117,7 +116,7 @@ def put_files(
                 try:
                     changes[path] = reader.read(item.source, path)
                 except OSError as error:
-                    if error.errno in _DISK_FULL:
+                    if error.errno in FULL:
                         remedy = "Nothing was put; free some space and put it again."
                         raise StorageError(f"No space left for {item.source} in {store.home}.", remedy=remedy) from None
                     raise UsageError(

@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from aeolian.engine import catalog
 from aeolian.engine.batching import Batches
 from aeolian.engine.datum_sets import datum_sets
+from aeolian.engine.disk import DiskFull, told_if_full
 from aeolian.engine.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener
 from aeolian.engine.executors import Executor
 from aeolian.engine.inputs import Datum, Source, datums
@@ -66,7 +67,14 @@ class JobRun:
         self._processes = Processes()
 
     def run(self) -> JobFinished:
-        """Runs it to its end. Raises `Stopped` if it was stopped: what it has done so far is kept."""
+        """Runs it to its end.
+
+        Raises `Stopped` if it was stopped and `DiskFull` if there is no space: what it has done so far is kept.
+        """
+        with told_if_full(self._store.home):
+            return self._run()
+
+    def _run(self) -> JobFinished:
         begin(self._store, self.job)
         upstream = unrunnable(self._store, self.job, self._pipeline)
         if upstream:
@@ -86,6 +94,8 @@ class JobRun:
                 reason = f"{self._counts['failed']} of {total} datums failed"
                 return self._end("failure", fail(self._store, self.job, "failure", reason, self._counts))
             finish(self._store, self.job, self._pipeline, done, self._counts)
+        except DiskFull:
+            raise
         except AeolianError as error:
             return self._end("failure", fail(self._store, self.job, "failure", str(error), self._counts))
         return self._end("success", "")

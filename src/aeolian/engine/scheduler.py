@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from aeolian.engine import catalog, lock
+from aeolian.engine.disk import told_if_full
 from aeolian.engine.docker_client import end_leftovers
 from aeolian.engine.events import JobFinished, Listener, SetStarted, silent
 from aeolian.engine.executors import Executor, ProcessExecutor
@@ -53,8 +54,12 @@ class Runner:
 
         Where another process is at it, it is left to that one, which looks again before it ends; with `wait` this
         one waits for it and then does what is left. Raises `AeolianError` if what a job needs is not here, after all
-        that can be done without that job.
+        that can be done without that job; and at once if there is no space left.
         """
+        with told_if_full(self.store.home):
+            return self._run(wait)
+
+    def _run(self, wait: bool) -> Outcome:
         outcome = Outcome()
         while outstanding(self.store, limit=1):
             with lock.held(self.store.lock, wait=wait) as mine:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from aeolian.engine.batching import Batch, Batches
 from aeolian.engine.catalog import Pipeline
+from aeolian.engine.disk import DiskFull, nearly_full, told_if_full
 from aeolian.engine.executors import Command, Executor
 from aeolian.engine.inputs import Datum
 from aeolian.engine.processes import Exit, Processes, kill_noted
@@ -59,8 +60,14 @@ class _Place:
 def run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result], None]) -> Result:
     """Runs a datum and hands the result to `record` while its outputs are on their way in, to be kept with it.
 
-    `record` is called inside the transaction that makes the outputs' contents part of the store.
+    `record` is called inside the transaction that makes the outputs' contents part of the store. Raises `DiskFull`
+    where there is no space, for us or for the program: as if the datum had not run.
     """
+    with told_if_full(store.home):
+        return _run_datum(store, task, datum, record)
+
+
+def _run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result], None]) -> Result:
     result = Result("failed", started=time.time())
     log_path = store.log(task.job, task.pipeline.name, datum.id)
     log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +122,8 @@ def _try(
         return
     if end.code in transform.accept_return_code and end.acceptable:
         result.reason = ""
+    if result.reason and nearly_full(store.scratch):
+        raise DiskFull(store.home)
     if not result.reason:
         _keep(store, layout, result, record)
     if result.reason and transform.err_cmd and end.started:

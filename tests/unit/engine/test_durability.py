@@ -15,7 +15,7 @@ from engine_bench import shell
 from aeolian.engine import files, lock, pipelines, repos
 from aeolian.engine.commits import list_commits
 from aeolian.engine.database import Database
-from aeolian.engine.jobs import list_datums
+from aeolian.engine.jobs import list_datums, list_jobs
 from aeolian.engine.objects import SMALL_BYTES
 from aeolian.engine.scheduler import Runner
 from aeolian.engine.store import Store
@@ -205,6 +205,26 @@ def test_gc_keeps_all_that_a_branch_or_the_next_job_needs(filled):
     pipelines.run_pipeline(filled.store, "p")
     filled.run()
     assert [record.state for record in list_datums(filled.store, filled.job("p"))] == ["skipped", "skipped"]
+
+
+def test_gc_beside_a_running_job_takes_nothing_that_it_or_a_branch_needs(bench):
+    bench.repo("songs")
+    bench.pipeline("copy", shell('cat "$songs" "$songs" > /pfs/out/$(basename "$songs")'), "songs")
+    bench.pipeline("all", shell("cat /pfs/copy/* > /pfs/out/all"), "copy", "/")
+    for round_ in range(3):
+        bench.put("songs", {str(n): f"{round_} {n} " + BIG for n in range(4)})
+    with Store(bench.store.home) as other:
+        run = threading.Thread(target=bench.run, kwargs={"cores": 2})
+        run.start()
+        swept = 0
+        while run.is_alive():
+            collect_garbage(other)
+            swept += 1
+        run.join()
+    assert swept > 5
+    assert {job.state for job in list_jobs(bench.store)} == {"success"}
+    assert bench.contents("copy") == {str(n): f"2 {n} {BIG}" * 2 for n in range(4)}
+    assert list(check(bench.store)) == []
 
 
 def test_gc_frees_what_a_deleted_pipeline_made(bench):
