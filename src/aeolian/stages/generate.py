@@ -61,7 +61,7 @@ class Config:
     min_p: float = option(
         0.0, help="Draw only what is at least so many times as likely as the likeliest.", minimum=0.0, maximum=1.0
     )
-    no_repeat: int = option(0, help="No run of so many events comes twice; 0: it may. Try 32.", minimum=0)
+    no_repeat: int = option(0, help="No run of so many pitches comes twice; 0: it may. Try 24.", minimum=0)
     longest_rest: int = option(1, help="Most whole seconds in which nothing begins or ends.", minimum=1, maximum=60)
     key: str = option("", help="Lean towards a key, such as 'F# minor' or 'Bb dorian', or seed for the seed's own.")
     key_strength: float = option(3.0, help="How much, in nats for each note outside it.", minimum=0.0, maximum=50.0)

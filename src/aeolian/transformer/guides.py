@@ -54,7 +54,7 @@ class Wishes:
 
     `key`: such as `F# minor` or `bb dorian`, `seed` for the seed's own, or none; `key_strength` nats are taken from
     onsets outside it. `density`: onsets a second to stay near, 0 for the model's own. `pulse`: keep onsets on the
-    seed's pulse, with so many nats; 0 leaves time alone. `no_repeat`: no run of so many events comes twice; 0: may.
+    seed's pulse, with so many nats; 0 leaves time alone. `no_repeat`: no run of so many onsets comes twice; 0: may.
     """
 
     key: str = ""
@@ -145,20 +145,25 @@ class Pulse:
 
 
 class NoRepeat:
-    """No run of n events comes a second time (Paulus et al. 2018), unless nothing else is legal."""
+    """No run of n onsets comes a second time with the same pitches (after Paulus et al. 2018).
+
+    Of pitches alone: time and velocity are never quite the same, so that runs of events hardly ever come twice.
+    """
 
     def __init__(self, n: int) -> None:
         self._last: deque[int] = deque(maxlen=n - 1)
         self._seen: dict[tuple[int, ...], set[int]] = {}
 
     def follow(self, token: int) -> None:
-        """Remembers what came after the last n - 1 events."""
+        """Remembers which pitch came after the last n - 1."""
+        if token >= NOTE_ON.end_token:
+            return
         if len(self._last) == self._last.maxlen:
             self._seen.setdefault(tuple(self._last), set()).add(token)
         self._last.append(token)
 
     def lean(self, logits: Floats) -> None:
-        """Takes away what came the last time."""
+        """Takes away the pitches that came before."""
         for token in self._seen.get(tuple(self._last), ()):
             logits[token] -= _NEVER
 

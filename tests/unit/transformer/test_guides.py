@@ -78,11 +78,12 @@ def test_a_pulse_is_found_in_played_time(rng_seed: int = 3) -> None:
     assert min(abs(period - whole) for whole in (15, 30)) < 0.3
 
 
-def test_a_run_does_not_come_twice() -> None:
-    logits = leaning(NoRepeat(3), 60, 62, 64, 60, 62)
+def test_a_run_of_pitches_does_not_come_twice_whatever_the_time_between() -> None:
+    logits = leaning(NoRepeat(3), 60, SHIFT + 20, 62, 64, VELOCITY + 3, 60, SHIFT + 21, 128 + 60, 62, VELOCITY + 9)
     assert logits[64] == -50
     assert np.count_nonzero(logits) == 1
     assert not leaning(NoRepeat(3), 60, 62, 64, 60).any()
+    assert leaning(NoRepeat(1), 60).tolist()[60] == -50
 
 
 def test_a_wish_for_nothing_has_no_guides() -> None:
