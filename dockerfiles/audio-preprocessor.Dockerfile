@@ -10,6 +10,12 @@ RUN python3 -m venv --without-pip /venv \
     && find /venv -type d -name tests -prune -exec rm -rf {} + \
     && (/venv/bin/python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /venv > /dev/null || true)
 
+FROM python:3.11-slim-bookworm AS code
+# One layer, the last: a change of code rebuilds nothing else.
+COPY src /app
+COPY containers/audio-preprocessor /src
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app && mkdir /code && mv /app /src /code/
+
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="aeolian/audio-preprocessor" \
       org.opencontainers.image.description="Recordings of any format to WAV" \
@@ -20,9 +26,7 @@ LABEL org.opencontainers.image.title="aeolian/audio-preprocessor" \
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
-COPY src /app
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
-COPY containers/audio-preprocessor /src
+COPY --from=code /code /
 WORKDIR /src
 USER aeolian
 ENTRYPOINT ["python3"]

@@ -17,6 +17,12 @@ COPY trained-models /all
 RUN mkdir /trained-models && cd /all \
     && for model in $MODELS; do if [ -d "$model" ]; then cp -r "$model" /trained-models/; fi; done
 
+FROM python:3.11-slim-bookworm AS code
+# One layer, the last: a change of code rebuilds nothing else.
+COPY src /app
+COPY containers/generate /src
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app && mkdir /code && mv /app /src /code/
+
 FROM python:3.11-slim-bookworm
 LABEL org.opencontainers.image.title="aeolian/generate" \
       org.opencontainers.image.description="New music from a model and seeds, as MIDI, WAV and picture" \
@@ -28,9 +34,7 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian && mk
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
 COPY --from=models /trained-models /trained-models
-COPY src /app
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
-COPY containers/generate /src
+COPY --from=code /code /
 WORKDIR /src
 USER aeolian
 # By itself it plays what the shipped model likes; with arguments it is `generate.py …` or `render.py …`.
