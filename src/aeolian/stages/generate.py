@@ -61,6 +61,9 @@ class Config:
     min_p: float = option(
         0.0, help="Draw only what is at least so many times as likely as the likeliest.", minimum=0.0, maximum=1.0
     )
+    surprise: float = option(
+        0.0, help="Stay near so many nats an event by moving the temperature; 0: leave it.", minimum=0.0, maximum=6.0
+    )
     no_repeat: int = option(0, help="No run of so many pitches comes twice; 0: it may. Try 24.", minimum=0)
     longest_rest: int = option(1, help="Most whole seconds in which nothing begins or ends.", minimum=1, maximum=60)
     key: str = option("", help="Lean towards a key, such as 'F# minor' or 'Bb dorian', or seed for the seed's own.")
@@ -215,7 +218,7 @@ def _continuations(
         decoder,
         prime,
         config.length,
-        Sampling(config.temperature, config.top_k, config.top_p, config.min_p),
+        Sampling(config.temperature, config.top_k, config.top_p, config.min_p, config.surprise),
         [_random_numbers(config.seed, prime, number) for number in range(samples)],
         show,
         wishes=_wishes(config),

@@ -9,7 +9,7 @@ from aeolian.music.vocabulary import START
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.grammar import Grammar
 from aeolian.transformer.guides import Wishes
-from aeolian.transformer.sampling import Sampling, draw, log_probabilities
+from aeolian.transformer.sampling import Sampling, Steering, draw, log_probabilities
 from aeolian.transformer.weights import Floats
 
 Report = Callable[[int, int, str], None]
@@ -34,6 +34,7 @@ def play_on(
     """
     grammars = [_read(prime, longest_rest_s) for _ in range(decoder.batch)]
     guides = [wishes.guides(prime) for _ in range(decoder.batch)]
+    steering = [Steering(how) for _ in range(decoder.batch)]
     logits = decoder.read(_beginning(decoder, prime)) if length else None
     played = np.zeros((decoder.batch, length), dtype=np.int16)
     chosen = np.zeros(decoder.batch, dtype=np.int64)
@@ -43,7 +44,8 @@ def play_on(
             for guide in leaning:
                 guide.lean(here)
             grammar.restrict(here)
-            token = draw(here, how, rng)
+            token = draw(here, how, rng, steering[row].temperature)
+            steering[row].follow(here, token)
             for guide in leaning:
                 guide.follow(token)
             grammar.follow(token)

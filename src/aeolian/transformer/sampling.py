@@ -1,31 +1,68 @@
 """From logits to a token: temperature, then the k likeliest, then the likeliest that hold a share p of probability
 (Holtzman et al. 2020), then those at least `min_p` times as likely as the likeliest (Nguyen et al. 2024).
+
+Long pieces leave the path in one of two ways: they circle among ever fewer notes, ever more certain of each; or they
+wander into what the model never heard, and every event is a guess. Both show in how surprising the events are, so
+the temperature follows that, as in Mirostat (Basu et al. 2021).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from aeolian.transformer.weights import Floats
 
+_STEERING_RATE = 0.004  # of the temperature's logarithm, for each nat and event
+_STEERING_LIMIT = math.log(1.6)
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """`temperature`: 0 takes the likeliest token, 1 the model's own distribution. `top_k` 0, `top_p` 1, `min_p` 0: no
-    limit."""
+    """How to choose.
+
+    `temperature`: 0 takes the likeliest token, 1 the model's own distribution. `top_k` 0, `top_p` 1, `min_p` 0: no
+    limit. `surprise`: nats an event to stay near, by moving the temperature; 0 leaves it.
+    """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 0.95
     min_p: float = 0.0
+    surprise: float = 0.0
 
 
-def draw(logits: Floats, how: Sampling, rng: np.random.Generator) -> int:
-    """A token drawn from logits [vocabulary], where minus infinity means never; one number of `rng` for each call."""
+class Steering:
+    """The temperature of one sequence, moved so that its events are as surprising as asked for."""
+
+    def __init__(self, how: Sampling) -> None:
+        self._how, self._log_factor = how, 0.0
+
+    @property
+    def temperature(self) -> float:
+        """For the next event."""
+        return self._how.temperature * math.exp(self._log_factor)
+
+    def follow(self, logits: Floats, token: int) -> None:
+        """Takes note of an event drawn from `logits` [vocabulary]."""
+        if not self._how.surprise:
+            return
+        shifted = logits - logits.max()
+        surprise = math.log(float(np.exp(shifted).sum())) - float(shifted[token])
+        moved = self._log_factor + _STEERING_RATE * (self._how.surprise - surprise)
+        self._log_factor = max(-_STEERING_LIMIT, min(moved, _STEERING_LIMIT))
+
+
+def draw(logits: Floats, how: Sampling, rng: np.random.Generator, temperature: float | None = None) -> int:
+    """A token drawn from logits [vocabulary], where minus infinity means never; one number of `rng` for each call.
+
+    `temperature`: instead of that of `how`.
+    """
     chance = rng.random()
-    if how.temperature == 0:
+    temperature = how.temperature if temperature is None else temperature
+    if temperature == 0:
         return int(logits.argmax())
-    scaled = (logits - logits.max()).astype(np.float64) / how.temperature
+    scaled = (logits - logits.max()).astype(np.float64) / temperature
     probabilities = np.exp(scaled)
     order = np.argsort(-probabilities, kind="stable")
     if how.top_k:

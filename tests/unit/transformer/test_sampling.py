@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aeolian.transformer.sampling import Sampling, draw, log_probabilities
+from aeolian.transformer.sampling import Sampling, Steering, draw, log_probabilities
 
 LOGITS = np.log(np.array([0.1, 0.5, 0.0, 0.3, 0.1]) + 1e-30).astype(np.float32)
 LOGITS[2] = -np.inf
@@ -46,3 +46,35 @@ def test_every_draw_takes_one_number() -> None:
 def test_log_probabilities_sum_to_one() -> None:
     assert np.exp(log_probabilities(LOGITS[None])).sum() == pytest.approx(1)
     assert np.isneginf(log_probabilities(LOGITS)[2])
+
+
+def test_the_temperature_follows_the_surprise_and_stays_within_limits() -> None:
+    certain = np.array([0.0, -30.0, -30.0], np.float32)
+    steering = Steering(Sampling(0.9, surprise=1.5))
+    assert steering.temperature == 0.9
+    steering.follow(certain, 0)  # no surprise at all, where 1.5 nats are wanted
+    assert steering.temperature == pytest.approx(0.9 * np.exp(0.004 * 1.5))
+    for _ in range(1000):
+        steering.follow(certain, 0)
+    assert steering.temperature == pytest.approx(0.9 * 1.6)
+    for _ in range(1000):
+        steering.follow(certain, 1)
+    assert steering.temperature == pytest.approx(0.9 / 1.6)
+    still = Steering(Sampling(0.9))
+    still.follow(certain, 1)
+    assert still.temperature == 0.9
+
+
+def test_events_become_as_surprising_as_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    logits = (2.5 * rng.standard_normal(388)).astype(np.float32)
+    seen = []
+    how = Sampling(1.0, 0, 1.0, surprise=3.5)
+    steering = Steering(how)
+    for _ in range(3000):
+        token = draw(logits, how, rng, steering.temperature)
+        steering.follow(logits, token)
+        shifted = logits - logits.max()
+        seen.append(np.log(np.exp(shifted).sum()) - shifted[token])
+    assert np.mean(seen[500:]) == pytest.approx(3.5, abs=0.05)
+    assert steering.temperature < 1
