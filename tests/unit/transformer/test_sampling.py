@@ -77,4 +77,4 @@ def test_events_become_as_surprising_as_asked_for() -> None:
         shifted = logits - logits.max()
         seen.append(np.log(np.exp(shifted).sum()) - shifted[token])
     assert np.mean(seen[500:]) == pytest.approx(3.5, abs=0.05)
-    assert steering.temperature < 1
+    assert 1.0 < steering.temperature < 1.2  # left alone, these events are worth 3.28 nats
