@@ -47,7 +47,7 @@ def main() -> None:
     pieces = [
         opening(read_midi(path), options.seconds) for path in sorted(options.songs.rglob("*.mid"))[: options.pieces]
     ]
-    print(f"{'instrument':18} {'onsets-frames':>15} {'basic-pitch':>15}   sure   of   piano?   (onset F1, with ends)")
+    print(f"{'instrument':18} {'onsets-frames':>15} {'basic-pitch':>15}   sure   of   auto   (onset F1, with ends)")
     table = []
     for name, program in PROGRAMS.items():
         rows = []
@@ -57,7 +57,7 @@ def main() -> None:
             verdict = judge([piano.hear(recording)])
             found = [scores(notes, backend.transcribe(recording)) for backend in (piano, anything)]
             f1 = [score[measure].f1 for score in found for measure in ("onset", "onset_offset")]
-            rows.append([*f1, verdict.sure_share, verdict.moments, verdict.is_piano])
+            rows.append([*f1, verdict.sure_share, verdict.moments, verdict.suits])
         mean = np.mean(np.array(rows, float), axis=0)
         table += rows
         print("{:18} {:7.1%} {:7.1%} {:7.1%} {:7.1%}   {:4.0%} {:4.0f}   {:4.0%}".format(name, *mean), flush=True)
@@ -66,11 +66,11 @@ def main() -> None:
 
 def summary(table: np.ndarray) -> None:
     """What each way of choosing is worth: means over instruments and pieces."""
-    ours, theirs, is_piano = table[:, 0], table[:, 2], table[:, 6] > 0
+    ours, theirs, suits = table[:, 0], table[:, 2], table[:, 6] > 0
     for name, values in {
         "always onsets-frames": ours,
         "always basic-pitch": theirs,
-        "auto": np.where(is_piano, ours, theirs),
+        "auto": np.where(suits, ours, theirs),
         "the better of the two": np.maximum(ours, theirs),
     }.items():
         print(f"{name:24} onset F1 {values.mean():.1%}")

@@ -45,7 +45,7 @@ def main() -> None:
         for backend in (piano, anything):
             notes = backend.transcribe(recording)
             chroma, onsets = likeness(heard, notes)
-            chosen = "<-" if verdict.is_piano == (backend is piano) else ""
+            chosen = "<-" if verdict.suits == (backend is piano) else ""
             words = f"sure of {verdict.sure_share:.0%} of {verdict.moments}" if backend is piano else ""
             print(
                 f"{path.stem[:40]:40} {backend.name:14} {len(notes):5} {chroma:6.3f} {onsets:6.3f}   {chosen:2} {words}"

@@ -58,9 +58,10 @@ class Transcribers:
 
         with WavReader(path) as recording:
             verdict = judge([self.onsets_frames.hear(excerpt) for excerpt in excerpts(recording)])
-        words = f"sure of {verdict.sure_share:.0%} of {verdict.moments} possible onsets"
-        why = {"chosen": f"{'a piano' if verdict.is_piano else 'no piano'}: {words}"}
-        return (self.onsets_frames if verdict.is_piano else self.basic_pitch), why
+        chosen = self.onsets_frames if verdict.suits else self.basic_pitch
+        return chosen, {
+            "chosen": f"Onsets and Frames is sure of {verdict.sure_share:.0%} of {verdict.moments} possible onsets"
+        }
 
     @cached_property
     def _folder(self) -> Path | None:

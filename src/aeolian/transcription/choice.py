@@ -1,7 +1,8 @@
-"""Whether a recording sounds like the piano that Onsets and Frames was taught, judged by a few excerpts.
+"""Whether Onsets and Frames, which was taught the piano, suits a recording, judged by a few excerpts.
 
-The rule: of all moments at which the model thinks that a note might begin, it is sure of most when it hears a piano,
-and of few when it hears what it does not know. docs/transcription.md has the measurements behind `SURE_SHARE`.
+The rule: of the moments at which the model thinks that a note may well begin, it is sure of a good share when it hears
+a piano, or what is struck or plucked much like one, and of few when it hears what it does not know.
+docs/transcription.md has the measurements behind the numbers.
 """
 
 from collections.abc import Iterator
@@ -16,16 +17,16 @@ from aeolian.transcription.transcriber import ArrayRecording, Recording
 EXCERPTS = 6
 EXCERPT_S = 10.0
 # A moment counts from this probability of an onset, and is sure from that one.
-MAYBE, SURE = 0.1, 0.5
-SURE_SHARE = 0.6
+MAYBE, SURE = 0.2, 0.8
+SURE_SHARE = 0.25
 FEWEST_MOMENTS = 5
 _BLOCK_FRAMES = 1 << 16
 
 
 class Verdict(NamedTuple):
-    """`is_piano`, and why: how many moments there are, and the share that is sure."""
+    """Whether the model `suits`, and why: how many moments there are, and the share that is sure."""
 
-    is_piano: bool
+    suits: bool
     moments: int
     sure_share: float
 

@@ -1,6 +1,7 @@
 """transcribe: which model listens, what the report says of it, and the picture."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -111,8 +112,8 @@ def test_auto_is_basic_pitch_where_there_is_no_other(wavs, tmp_path):
 def test_auto_says_what_it_heard(wavs, tmp_path, model):
     run(Config(wavs, tmp_path / "out", "auto", load_path=model))
     details = entry_of(tmp_path / "out")["details"]
-    expected = {"onsets-frames": "a piano: sure of ", "basic-pitch": "no piano: sure of "}
-    assert details["chosen"].startswith(expected[details["backend"]])
+    share = re.fullmatch(r"Onsets and Frames is sure of (\d+)% of \d+ possible onsets", details["chosen"])[1]
+    assert details["backend"] == ("onsets-frames" if int(share) >= 25 else "basic-pitch")
 
 
 def test_one_model_does_all_recordings(wavs, tmp_path, model, monkeypatch):

@@ -49,23 +49,24 @@ def heard(*peaks):
     return Heard(onset, nothing, nothing, nothing)
 
 
-def test_a_model_that_is_sure_hears_a_piano():
+def test_a_model_that_is_sure_suits():
     sure = 0.9
-    assert judge([heard(sure, sure, 0.2), heard(sure, sure, sure)]) == (True, 6, pytest.approx(5 / 6))
+    assert judge([heard(sure, sure, 0.21), heard(sure, sure, sure)]) == (True, 6, pytest.approx(5 / 6))
+    assert judge([heard(sure, 0.5, 0.5, 0.5)] * 2) == (True, 8, pytest.approx(1 / 4))
 
 
 def test_a_model_that_is_unsure_does_not():
-    assert judge([heard(0.9, 0.3, 0.2, 0.2, 0.11, 0.3)]) == (False, 6, pytest.approx(1 / 6))
+    assert judge([heard(0.9, 0.3, 0.7, 0.4, 0.21, 0.19)]) == (False, 5, pytest.approx(1 / 5))
 
 
-def test_silence_is_no_piano():
+def test_silence_suits_nobody():
     assert judge([heard()]) == (False, 0, 0.0)
     assert judge([]) == (False, 0, 0.0)
 
 
-def test_too_few_moments_are_no_verdict_for_the_piano():
+def test_too_few_moments_are_no_reason():
     assert choice.FEWEST_MOMENTS == 5
-    assert not judge([heard(0.9, 0.9)]).is_piano
+    assert not judge([heard(0.9, 0.9)]).suits
 
 
 def test_frames_next_to_each_other_are_one_moment():
@@ -73,4 +74,4 @@ def test_frames_next_to_each_other_are_one_moment():
     onset[5:8, 10] = (0.4, 0.9, 0.6)
     onset[0, 3] = onset[-1, 4] = 0.7
     nothing = np.zeros_like(onset)
-    assert judge([Heard(onset, nothing, nothing, nothing)]).moments == 3
+    assert judge([Heard(onset, nothing, nothing, nothing)])[1:] == (3, pytest.approx(1 / 3))
