@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aeolian.music.notes import Notes
+    from aeolian.music.pedal import PedalEvents
 
 log = logging.getLogger(__name__)
 
@@ -77,20 +78,14 @@ def render(job: Rendering) -> str:
     import soxr
 
     from aeolian.rendering import player
-    from aeolian.transcription.training.performance import excerpt, perform, sounded
+    from aeolian.transcription.training.performance import ringing, sounded
     from aeolian.transcription.training.takes import write_take
-    from aeolian.transcription.training.textures import texture
 
     if find_take(job.folder, job.name) is not None:
         return job.name
     rng = np.random.default_rng([job.seed, job.number])
-    duration_s = float(rng.uniform(SHORTEST_TAKE_S, LONGEST_TAKE_S))
-    if job.song is None:
-        notes, pedal = texture(rng, duration_s)
-    else:
-        latest_s = max(0.0, float(job.song.notes.onset_s.max()) - duration_s)
-        notes, pedal = excerpt(job.song.notes, job.song.pedal, float(rng.uniform(0, latest_s)), duration_s)
-    notes = perform(notes, pedal, rng)
+    notes, pedal, duration_s = performed(job, rng)
+    notes = ringing(notes, pedal)
     soundfont = job.soundfonts[int(rng.integers(len(job.soundfonts)))]
     program = _program(player.programs(soundfont), rng)
     cents = float(rng.normal(0, 0.4) * LARGEST_DETUNE_CENTS)
@@ -109,6 +104,20 @@ def render(job: Rendering) -> str:
     return job.name
 
 
+def performed(job: Rendering, rng: np.random.Generator) -> "tuple[Notes, PedalEvents, float]":
+    """What is played: how keys and pedal move, and for how long, in seconds."""
+    from aeolian.transcription.training.performance import excerpt, pressed
+    from aeolian.transcription.training.textures import texture
+
+    duration_s = float(rng.uniform(SHORTEST_TAKE_S, LONGEST_TAKE_S))
+    if job.song is None:
+        notes, pedal = texture(rng, duration_s)
+    else:
+        latest_s = max(0.0, float(job.song.notes.onset_s.max()) - duration_s)
+        notes, pedal = excerpt(job.song.notes, job.song.pedal, float(rng.uniform(0, latest_s)), duration_s)
+    return *pressed(notes, pedal, rng), duration_s
+
+
 def _program(there: Sequence[int], rng: np.random.Generator) -> int:
     pianos = [program for program in PIANOS if program in there] or list(there)[:1] or [0]
     share = np.array([PIANOS.get(program, 1.0) for program in pianos])
@@ -119,12 +128,12 @@ class Renderer:
     """Makes takes in processes of its own, in order; `ready` are those that are done. A context manager."""
 
     def __init__(self, jobs: Sequence[Rendering], workers: int) -> None:
-        self._jobs = list(jobs)
+        self.jobs = list(jobs)
         for folder in {job.folder for job in jobs}:
             folder.mkdir(parents=True, exist_ok=True)
         # Spawned, not forked: a fork of a process with threads (TensorFlow's, JAX's) may hang.
         self._pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
-        self._futures: list[Future[str]] = [self._pool.submit(render, job) for job in self._jobs]
+        self._futures: list[Future[str]] = [self._pool.submit(render, job) for job in self.jobs]
         self._takes: dict[int, Take] = {}
         self._next = 0
 
@@ -138,7 +147,7 @@ class Renderer:
         """The takes that are done, without gaps, in order. Raises what went wrong in making one."""
         while self._next < len(self._futures) and self._futures[self._next].done():
             name = self._futures[self._next].result()
-            take = find_take(self._jobs[self._next].folder, name)
+            take = find_take(self.jobs[self._next].folder, name)
             assert take is not None, "a take that is done is on disk"
             self._takes[self._next] = take
             self._next += 1

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 SOUNDFONT_SUFFIXES = (".sf2", ".sf3")
 VALIDATION_SEED = 1_000_003
 
+# Counts up when takes of the same songs, soundfonts and seed would sound otherwise: old ones are then not taken.
+RENDERING_VERSION = 3
+
 PairFiles = tuple[str, Path, Path]  # name, audio, notes
 
 
@@ -113,7 +116,7 @@ class Corpus:
 
 def _digest(songs: "Iterable[Song]", soundfonts: Iterable[Path], seed: int) -> str:
     """Of what renderings depend on."""
-    digest = hashlib.sha256(str(seed).encode())
+    digest = hashlib.sha256(f"{RENDERING_VERSION} {seed}".encode())
     for song in songs:
         for array in (song.notes.onset_s, song.notes.offset_s, song.notes.pitch, song.notes.velocity):
             digest.update(array.tobytes())

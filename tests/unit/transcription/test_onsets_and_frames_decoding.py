@@ -146,3 +146,11 @@ def test_the_notes_are_note_seqs_in_one_piece_or_in_many(seed, frames, cuts, off
 
 def test_the_oracle_is_asked_about_real_notes():
     assert len(oracle(drawn(60, 1), Thresholds(0.5, 0.4))) > 100
+
+
+def test_notes_are_written_as_much_earlier_as_the_model_hears_them_late() -> None:
+    config = dataclasses.replace(TINY, latency_s=0.02)
+    onset = np.zeros((6, 88), np.float32)
+    onset[0, 3], onset[3, 5] = 0.9, 0.9
+    heard = Heard(onset, np.zeros_like(onset), onset.copy(), np.zeros_like(onset))
+    assert decode(iter([heard]), config).onset_s.tolist() == pytest.approx([0.0, 3 * 0.032 - 0.02])

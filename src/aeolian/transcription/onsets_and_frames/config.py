@@ -46,6 +46,8 @@ class ModelConfig:
     velocity_bias: float = 10.0
     # Whether an onset was taught to be in each frame near it (`training.labels`), or, as Magenta's, in those after it.
     onset_centred: bool = False
+    # How long after its MIDI a note sounds, on average, where the model is used: notes are written as much earlier.
+    latency_s: float = 0.0
     # `predict_onset_threshold` and its kin; 0: offsets are not used.
     onset_threshold: float = 0.5
     frame_threshold: float = 0.5

@@ -131,7 +131,8 @@ class Decoder:
         start, end, column, shift, value = (np.concatenate(arrays) for arrays in zip(*self._found, strict=True))
         scaled = np.clip(np.nan_to_num(value.astype(np.float64)), 0, 1) * self._config.velocity_scale
         velocity = np.clip(np.trunc(scaled + self._config.velocity_bias), 1, 127).astype(np.int64)
-        notes = Notes((start + shift) / FRAMES_PER_S, end / FRAMES_PER_S, column + LOWEST_PITCH, velocity)
+        onset_s = np.maximum(0.0, (start + shift) / FRAMES_PER_S - self._config.latency_s)
+        notes = Notes(onset_s, end / FRAMES_PER_S, column + LOWEST_PITCH, velocity)
         return notes.take(end - start >= self._thresholds.shortest_frames).sorted()
 
 

@@ -29,8 +29,8 @@ class Play:
     loudest_mean: float = 95.0
     velocity_noise: float = 12.0
     shortest_touch: float = 0.35
-    keep_pedal_share: float = 0.7
-    add_pedal_share: float = 0.4
+    keep_pedal_share: float = 0.5
+    add_pedal_share: float = 0.3
     double_octave_share: float = 0.08
 
 
@@ -47,15 +47,26 @@ def excerpt(notes: Notes, pedal: PedalEvents, start_s: float, duration_s: float)
 
 def perform(notes: Notes, pedal: PedalEvents, rng: np.random.Generator, play: Play | None = None) -> Notes:
     """The song `notes` (as struck) played in some other way: sorted, ends as heard, no pitch twice at once."""
+    return ringing(*pressed(notes, pedal, rng, play))
+
+
+def pressed(
+    notes: Notes, pedal: PedalEvents, rng: np.random.Generator, play: Play | None = None
+) -> tuple[Notes, PedalEvents]:
+    """The same, as keys and pedal are moved."""
     play = play or Play()
     if not len(notes):
-        return notes
+        return notes, pedal
     notes, pedal = _stretched(notes, pedal, float(np.exp(rng.uniform(np.log(play.slowest), np.log(play.fastest)))))
     notes = _transposed(notes, rng, play)
     notes = _doubled(notes, rng) if rng.random() < play.double_octave_share else notes
     notes = _touched(notes, rng, play)
-    pedal = _pedalled(notes, pedal, rng, play)
-    return separated(apply_sustain([(notes.sorted(), pedal)])[0])
+    return notes.sorted(), _pedalled(notes, pedal, rng, play)
+
+
+def ringing(notes: Notes, pedal: PedalEvents) -> Notes:
+    """Notes as the pedal lets them ring, `separated`."""
+    return separated(apply_sustain([(notes, pedal)])[0])
 
 
 def separated(notes: Notes) -> Notes:
@@ -83,7 +94,7 @@ class Action:
 
     latest_s: float = 0.02
     softest_s: float = 0.02
-    longest_release_s: float = 0.12
+    longest_release_s: float = 0.2
     jitter_s: float = 0.005
 
 
