@@ -13,7 +13,7 @@ from aeolian.cli.common import command, open_store, size_text, warn
 from aeolian.engine import upkeep
 from aeolian.engine.jobs import list_jobs, outstanding
 from aeolian.engine.store import default_home
-from aeolian.errors import EXIT_FAILURE
+from aeolian.errors import EXIT_FAILURE, AeolianError
 
 _LEAST_PYTHON = (3, 11)
 _LEAST_FREE_BYTES = 2 << 30
@@ -56,7 +56,7 @@ def doctor() -> None:
     """Check that this machine has what is needed. Exit code 1 if something is not."""
     facts = [_python(), _disk(), ("ok", f"{os.cpu_count() or 1} cores")]
     facts += [_stage(stage, packages) for stage, packages in _PACKAGES.items()]
-    facts += [_store()]
+    facts += [*_executors(), _store()]
     for verdict, fact in facts:
         click.echo(f"{verdict:<5} {fact}")
     if any(verdict == "bad" for verdict, _ in facts):
@@ -98,6 +98,26 @@ def _store() -> tuple[str, str]:
     return "ok", f"store at {default_home()}: {jobs} jobs" + (
         f", {left} outstanding: `aeolian wait` does them" if left else ""
     )
+
+
+def _executors() -> list[tuple[str, str]]:
+    """How programs run here: whether large inputs are linked or copied, whether there is Docker, and a GPU."""
+    from aeolian.engine.docker import docker_executor
+    from aeolian.engine.read_only import works_in
+    from aeolian.engine.resources import has_gpu
+
+    home = default_home()
+    while not home.exists():
+        home = home.parent
+    linked = os.access(home, os.W_OK) and works_in(home)
+    how = "linked, under mounts that programs cannot write to" if linked else "copied: no leave to mount here"
+    facts = [("ok" if linked else "none", f"large inputs are {how}")]
+    try:
+        docker_executor()
+        facts.append(("ok", "Docker answers: --executor docker runs programs in their images"))
+    except AeolianError as error:
+        facts.append(("none", f"--executor docker: {error}"))
+    return [*facts, ("ok", "a GPU") if has_gpu() else ("none", "no GPU: what asks for one runs without")]
 
 
 @command(example='eval "$(aeolian completion bash)"')

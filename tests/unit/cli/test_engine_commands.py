@@ -193,7 +193,11 @@ def test_lineage_gc_fsck_doctor(filled):
     assert Path("all.svg").read_text().startswith("<svg ")
     assert filled("fsck") == "no damage found\n"
     assert filled("gc").startswith("removed 0 contents")
-    assert "store at" in filled("doctor")
+    told = filled("doctor")
+    assert "store at" in told
+    assert "large inputs are linked" in told or "large inputs are copied" in told
+    assert "--executor docker" in told
+    assert "GPU" in told
 
 
 def test_draw(filled, tmp_path):
