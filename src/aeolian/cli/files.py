@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,17 +22,15 @@ from aeolian.cli.common import (
     size_text,
     warn,
 )
-from aeolian.cli.drawing import write_svg
 from aeolian.cli.running import run_outstanding
 from aeolian.cli.serving import serve_store
 from aeolian.engine import files
 from aeolian.engine.addresses import parse_address
-from aeolian.engine.dag_svg import svg
-from aeolian.engine.lineage import Origin
-from aeolian.engine.lineage import lineage as trace
-from aeolian.engine.lineage_graph import lineage_graph
 from aeolian.engine.watch import Watcher
 from aeolian.errors import UsageError
+
+if TYPE_CHECKING:
+    from aeolian.engine.lineage import Origin
 
 _MOST_RENAMES_TOLD = 20
 _LONG_BYTES = 1 << 28
@@ -232,9 +231,15 @@ def watch(folder: Path, place: str, interval: float) -> None:
 @output_option
 def lineage(place: str, picture: Path | None, output: str) -> None:
     """Trace a file back to the files it was made from, with hashes and commands."""
+    from aeolian.engine.lineage import lineage as trace
+
     with open_store() as store:
         origin = trace(store, parse_address(place))
     if picture is not None:
+        from aeolian.cli.drawing import write_svg
+        from aeolian.engine.dag_svg import svg
+        from aeolian.engine.lineage_graph import lineage_graph
+
         graph = lineage_graph(origin)
         write_svg(picture, svg(graph, f"What {place} was made from"))
         warn(f"{len(graph.nodes)} files in {picture}")
@@ -244,7 +249,7 @@ def lineage(place: str, picture: Path | None, output: str) -> None:
         _draw(origin, "", "")
 
 
-def _draw(origin: Origin, first: str, rest: str) -> None:
+def _draw(origin: "Origin", first: str, rest: str) -> None:
     was = f" (was {origin.original})" if origin.original else ""
     click.echo(f"{first}{origin.repo}@{origin.commit[:12]}:{origin.path}  sha256:{origin.sha256[:16]}{was}")
     if origin.pipeline:

@@ -16,7 +16,6 @@ from aeolian.engine.jobs import Job
 from aeolian.engine.ledger import (
     Known,
     begin,
-    discard_failures,
     fail,
     finish,
     keep_result,
@@ -75,19 +74,18 @@ class JobRun:
             return self._run()
 
     def _run(self) -> JobFinished:
-        begin(self._store, self.job)
         upstream = unrunnable(self._store, self.job, self._pipeline)
         if upstream:
             return self._end("unrunnable", fail(self._store, self.job, "unrunnable", upstream, self._counts))
         try:
             spec = self._pipeline.spec
             code = program_hash(self._store, self._pipeline, self._executor.identity)
-            discard_failures(self._store, self.job, code)
             read = sources(self._store, self.job.seq, spec)
             if (total := repeat(self._store, self.job, self._pipeline, code, read)) is not None:
                 self._counts["skipped"] = total
                 self._listener(JobStarted(self._pipeline.name, self.job.id, total, total))
                 return self._end("success", "")
+            begin(self._store, self.job, code)
             done = self._run_datums(code, read)
             if self._counts["failed"]:
                 total = sum(self._counts.values())

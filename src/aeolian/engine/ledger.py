@@ -23,9 +23,16 @@ class Known(NamedTuple):
     job: int
 
 
-def begin(store: Store, job: Job) -> None:
-    """The job runs from now on."""
-    store.db.run("UPDATE job SET state = 'running', started = coalesce(started, ?) WHERE id = ?", time.time(), job.row)
+def begin(store: Store, job: Job, code: str) -> None:
+    """The job runs this program from now on; failures of a first, interrupted attempt are forgotten."""
+    with store.db.transaction():
+        store.db.run(
+            "UPDATE job SET state = 'running', started = coalesce(started, ?), code = ? WHERE id = ?",
+            time.time(),
+            code,
+            job.row,
+        )
+        store.db.run("DELETE FROM datum WHERE job_id = ? AND state != 'success'", job.row)
 
 
 def unrunnable(store: Store, job: Job, pipeline: Pipeline) -> str:
@@ -58,13 +65,6 @@ def sources(store: Store, seq: int, spec: Spec) -> dict[tuple[str, str], Source]
         )
         found[part.repo, part.branch] = Source(row["tree"], row["id"]) if row else Source()
     return found
-
-
-def discard_failures(store: Store, job: Job, code: str) -> None:
-    """Notes the program, and forgets failures of a first, interrupted attempt at this job."""
-    with store.db.transaction():
-        store.db.run("UPDATE job SET code = ? WHERE id = ?", code, job.row)
-        store.db.run("DELETE FROM datum WHERE job_id = ? AND state != 'success'", job.row)
 
 
 def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: bool) -> dict[str, Known]:
@@ -151,6 +151,7 @@ def repeat(store: Store, job: Job, pipeline: Pipeline, code: str, read: Mapping[
     if datums != row["datums"]:
         return None
     with store.db.transaction():
+        begin(store, job, code)
         counts = {"success": 0, "skipped": row["total"], "failed": 0, "recovered": 0}
         _close_job(store, job, "success", "", counts, datums)
         _close_commits(store, job, pipeline.name, "finished", tree)
@@ -181,7 +182,7 @@ def last_success(store: Store, job: Job) -> tuple[str, str]:
 def _close_job(store: Store, job: Job, state: str, reason: str, counts: Mapping[str, int], datums: str) -> None:
     store.db.run(
         "UPDATE job SET state = ?, reason = ?, datums = ?, total = ?, processed = ?, skipped = ?, "
-        "failed = ?, recovered = ?, finished = ?"
+        "failed = ?, recovered = ?, started = coalesce(started, ?), finished = ?"
         " WHERE id = ?",
         state,
         reason,
@@ -191,6 +192,7 @@ def _close_job(store: Store, job: Job, state: str, reason: str, counts: Mapping[
         counts["skipped"],
         counts["failed"],
         counts["recovered"],
+        time.time(),
         time.time(),
         job.row,
     )
