@@ -169,6 +169,18 @@ def _short(value: float | None, digits: int = 3) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 
 
-music = command(_music.Config, _print_music, "music")
-likelihood = command(_likelihood.Config, _print_likelihood, "likelihood")
-transcription = command(_transcription.Config, _print_transcription, "transcription")
+music = command(
+    _music.Config, _print_music, "music", example="aeolian evaluate music generated-music/ --corpus samples/midi"
+)
+likelihood = command(
+    _likelihood.Config,
+    _print_likelihood,
+    "likelihood",
+    example="aeolian evaluate likelihood --load_path aeolian-piano-v1 --input samples/midi",
+)
+transcription = command(
+    _transcription.Config,
+    _print_transcription,
+    "transcription",
+    example="aeolian evaluate transcription maps/ --backend all\naeolian evaluate transcription maps/ --input midi/",
+)

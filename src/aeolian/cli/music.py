@@ -34,6 +34,16 @@ def _play(config: Generate) -> None:
 
 transcribe = command(_transcribe.Config, _transcribe.run, "transcribe")
 generate = command(Generate, _play, "generate")
-import_checkpoint = command(_import_checkpoint.Config, _import_checkpoint.run, "import-checkpoint")
+import_checkpoint = command(
+    _import_checkpoint.Config,
+    _import_checkpoint.run,
+    "import-checkpoint",
+    example="aeolian import-checkpoint old-model/ --save_path my-model/",
+)
 render = command(_render.Config, _render.run, "render")
-train_transcriber = command(_train_transcriber.Config, _train_transcriber.run, "train-transcriber")
+train_transcriber = command(
+    _train_transcriber.Config,
+    _train_transcriber.run,
+    "train-transcriber",
+    example="aeolian train-transcriber --input my-piano-midi/ --save_path my-transcriber/ --size small",
+)

@@ -24,10 +24,6 @@ ALL = "all"
 class Config:
     """Scores transcriptions as mir_eval does: onsets to 50 ms, offsets to 50 ms or 20 %, velocities, frames.
 
-    \b
-        aeolian evaluate transcription maps/ --backend all
-        aeolian evaluate transcription maps/ --input midi/
-
     The reference folder holds NAME.mid, .midi, .tsv or .txt with the true notes, as in MAESTRO and MAPS. Without
     --input the recordings beside them are transcribed here. A note ends where its reference says; in a reference in
     MIDI that has the pedal in it, where the pedal lets it, and offsets are then scored as the keys have them as well.

@@ -10,6 +10,7 @@
 
 import dataclasses
 import errno
+import inspect
 import logging
 import os
 import sys
@@ -51,8 +52,13 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def command(config_class: type, run: Callable[[Any], None], name: str | None = None) -> click.Command:
-    """The click command that parses `config_class` and hands it to `run`, with our errors and exit codes."""
+def command(
+    config_class: type, run: Callable[[Any], None], name: str | None = None, *, example: str = ""
+) -> click.Command:
+    """The click command that parses `config_class` and hands it to `run`, with our errors and exit codes.
+
+    `example` is a line or more that its help ends with.
+    """
     hints = typing.get_type_hints(config_class)
     parameters = [_parameter(field, hints[field.name]) for field in dataclasses.fields(config_class)]
 
@@ -63,13 +69,17 @@ def command(config_class: type, run: Callable[[Any], None], name: str | None = N
         name,
         params=parameters,
         callback=callback,
-        help=(config_class.__doc__ or "").strip(),
+        help=f"{inspect.cleandoc(config_class.__doc__ or '')}{_as_example(example)}",
         context_settings={
             "show_default": True,
             "max_content_width": 100,
             "help_option_names": ["-h", "--help"],
         },
     )
+
+
+def _as_example(text: str) -> str:
+    return "\n\n\b\nExample:\n" + "\n".join(f"  {line}" for line in text.splitlines()) if text else ""
 
 
 def guarded(work: Callable[[], None]) -> None:
