@@ -166,6 +166,7 @@ def chosen(
     from aeolian.transcription.onsets_and_frames.heard import Heard
     from aeolian.transcription.onsets_and_frames.model import OnsetsAndFrames
 
+    config = dataclasses.replace(config, latency_s=0.0, release_latency_s=0.0)
     model = OnsetsAndFrames(config)
     model.put_in(weights)
     said = np.stack([take[0] for take in takes]).astype(np.float32)
@@ -183,8 +184,15 @@ def chosen(
     settled = {"latency_s": round(float(np.median(np.concatenate(late_s))), 3)}
     config = dataclasses.replace(config, **settled)
 
+    def late_ends(onset: float, frame: float) -> float:
+        errors = []
+        for truth, notes in zip(rung, found(config, onset, frame), strict=True):
+            pairs = match(truth, notes)
+            errors.append(notes.offset_s[pairs[:, 1]] - truth.offset_s[pairs[:, 0]])
+        return round(float(np.median(np.concatenate(errors))), 3)
+
     def means(onset: float, frame: float) -> dict[str, float]:
-        notes = found(config, onset, frame)
+        notes = found(dataclasses.replace(config, release_latency_s=late_ends(onset, frame)), onset, frame)
         rows = [
             {name: score.f1 for name, score in scores(truth, each).items()}
             | {"onset_offset_keys": scores(struck, each)["onset_offset"].f1}
@@ -196,9 +204,10 @@ def chosen(
     onset = max(grid, key=lambda t: means(t, 0.3)["onset"])
     tried = {frame: means(onset, frame) for frame in grid}
     for frame, row in tried.items():
-        print(settled, onset, frame, row, flush=True)
+        print(settled, onset, frame, late_ends(onset, frame), row, flush=True)
     best = max(tried, key=lambda frame: tried[frame]["onset_offset"] + tried[frame]["onset_offset_keys"])
-    return {**settled, "onset_threshold": onset, "frame_threshold": best}, tried[best]
+    settled |= {"release_latency_s": late_ends(onset, best), "onset_threshold": onset, "frame_threshold": best}
+    return settled, tried[best]
 
 
 def within(notes: "Notes") -> "Notes":

@@ -48,6 +48,8 @@ class ModelConfig:
     onset_centred: bool = False
     # How long after its MIDI a note sounds, on average, where the model is used: notes are written as much earlier.
     latency_s: float = 0.0
+    # The same of their ends; no note gets shorter than a frame by it.
+    release_latency_s: float = 0.0
     # `predict_onset_threshold` and its kin; 0: offsets are not used.
     onset_threshold: float = 0.5
     frame_threshold: float = 0.5

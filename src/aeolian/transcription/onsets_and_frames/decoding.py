@@ -132,7 +132,8 @@ class Decoder:
         scaled = np.clip(np.nan_to_num(value.astype(np.float64)), 0, 1) * self._config.velocity_scale
         velocity = np.clip(np.trunc(scaled + self._config.velocity_bias), 1, 127).astype(np.int64)
         onset_s = np.maximum(0.0, (start + shift) / FRAMES_PER_S - self._config.latency_s)
-        notes = Notes(onset_s, end / FRAMES_PER_S, column + LOWEST_PITCH, velocity)
+        offset_s = np.maximum(onset_s + 1 / FRAMES_PER_S, end / FRAMES_PER_S - self._config.release_latency_s)
+        notes = Notes(onset_s, offset_s, column + LOWEST_PITCH, velocity)
         return notes.take(end - start >= self._thresholds.shortest_frames).sorted()
 
 

@@ -29,8 +29,8 @@ class Play:
     loudest_mean: float = 95.0
     velocity_noise: float = 12.0
     shortest_touch: float = 0.35
-    keep_pedal_share: float = 0.5
-    add_pedal_share: float = 0.3
+    keep_pedal_share: float = 0.7
+    add_pedal_share: float = 0.4
     double_octave_share: float = 0.08
 
 
@@ -94,7 +94,7 @@ class Action:
 
     latest_s: float = 0.02
     softest_s: float = 0.02
-    longest_release_s: float = 0.2
+    longest_release_s: float = 0.12
     jitter_s: float = 0.005
 
 
