@@ -93,6 +93,26 @@ def test_an_onset_in_two_frames_lies_between_them(onsets, begin):
     assert rows(heard)[0][0] / FRAME_S == pytest.approx(10)
 
 
+@pytest.mark.parametrize(
+    ("last", "first_silent", "end"),
+    [(0.9, 0.1, 30.0), (0.9, 0.4, 30.3), (0.6, 0.1, 29.7), (0.9, 0.5, 30.5), (0.5001, 0.0, 29.5)],
+)
+def test_a_note_ends_where_its_probability_crosses_the_threshold(last, first_silent, end):
+    heard = nothing()
+    heard.onset[10, 39] = 0.9
+    heard.frame[10:29, 39] = 0.9
+    heard.frame[29:31, 39] = last, first_silent
+    centred = dataclasses.replace(TINY, onset_centred=True)
+    found = rows(heard, config=centred)[0]
+    assert found[1] / FRAME_S == pytest.approx(end, abs=1e-3)
+    for cut in range(28, 33):
+        decoder = Decoder(centred, Thresholds())
+        for part in (slice(0, cut), slice(cut, 50)):
+            decoder.push(Heard(*(output[part] for output in heard)))
+        assert decoder.notes().rows()[0] == found
+    assert rows(heard)[0][1] / FRAME_S == pytest.approx(30)
+
+
 def drawn(frames, seed, density=0.25):
     """Probabilities that change seldom, so that notes are long, and cross the thresholds often."""
     rng = np.random.default_rng(seed)
