@@ -124,7 +124,7 @@ def test_without_a_readable_song_the_reason_is_one_sentence(tmp_path: Path) -> N
 
 def test_shapes_come_from_the_flags_or_the_architecture() -> None:
     here = Path()
-    assert train._model_config(Config(here, here)) == ModelConfig()
+    assert train._model_config(Config(here, here)) == ModelConfig(activation="squared_relu")
     ancestor = train._model_config(Config(here, here, architecture="ancestor"))
     assert (ancestor.architecture, ancestor.d_ff, ancestor.dropout) == ("ancestor", 128, 0.2)
     with pytest.raises(UsageError, match="d_model 250 cannot be shared among 4 heads"):
