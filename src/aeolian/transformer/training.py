@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from aeolian.errors import AeolianError, UsageError
+from aeolian.formats.run_state import State, read_state, remove_state, write_state
 from aeolian.keras_backend import keras, share_among_devices
-from aeolian.transformer.checkpoint import State, read_state, remove_state, write_state
 from aeolian.transformer.config import ModelConfig
 from aeolian.transformer.dataset import Batch, Split, Windows, content_hash, count_targets, whole_songs
 from aeolian.transformer.model import MusicTransformer

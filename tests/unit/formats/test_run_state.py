@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aeolian.transformer.checkpoint import STATE_NAME, State, read_state, remove_state, write_state
+from aeolian.formats.run_state import STATE_NAME, State, read_state, remove_state, write_state
 
 STATE = State({"weights/a": np.arange(3.0, dtype=np.float32), "step": np.array(7)}, {"epoch": 2, "sum": 0.1 + 0.2})
 
