@@ -1,14 +1,9 @@
 """PCM WAV, written block by block; WAV and everything else that libsndfile reads, read block by block.
 
 Samples are float32 in [-1, 1] of shape [frames, channels]; a sample x is stored as round(32768 x), clipped to
-16 bits, so what was read as 16-bit PCM is written back bit for bit.
-
-The writer is our own and not libsndfile's, which must be told before the first sample whether the file will
-pass 4 GiB. Here every file begins as a canonical WAV with its header of 44 bytes, and one that has passed
-4 GiB when it is closed becomes RF64 (EBU Tech 3306 v2, section 3.5). The bytes depend on the samples alone.
+16 bits, so what was read as 16-bit PCM is written back bit for bit. `pcm_wav` tells of the file itself.
 """
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -19,28 +14,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from aeolian.errors import InputError
+from aeolian.formats.pcm_wav import PcmWriter
 
-MAX_RIFF_BYTES = 0xFFFF_FFFF
-_IN_DS64 = 0xFFFF_FFFF
-_SMALL_HEADER_BYTES = 44
-_MOVED_BYTES = 1 << 24
 _PIECE_FRAMES = 1 << 14
-_BYTES_PER_SAMPLE = 2
 _FULL_SCALE = 32768.0
-_DS64_BYTES = 28
 
 
-class WavWriter:
-    """Writes a 16-bit PCM WAV, block by block, in constant memory. A context manager."""
-
-    def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
-        if sample_rate_hz < 1 or not 1 <= channels <= 0xFFFF:
-            raise ValueError(f"{sample_rate_hz} Hz and {channels} channels: both must be positive")
-        self.sample_rate_hz = sample_rate_hz
-        self.channels = channels
-        self.frames = 0
-        self._file = path.open("w+b")
-        self._file.write(self._header())
+class WavWriter(PcmWriter):
+    """Writes samples as a 16-bit PCM WAV, block by block, in constant memory. A context manager."""
 
     def write(self, block: NDArray[np.float32] | NDArray[np.int16]) -> None:
         """Appends a block: float32[frames, channels] in [-1, 1] (NaN becomes 0), or int16 as it is.
@@ -53,59 +34,7 @@ class WavWriter:
         if samples.ndim != 2 or samples.shape[1] != self.channels:
             raise ValueError(f"block of shape {samples.shape}; expected [frames, {self.channels}]")
         pcm = samples if samples.dtype == np.int16 else quantised(samples.astype(np.float32, copy=False))
-        self.frames += len(pcm)
-        self._file.write(np.ascontiguousarray(pcm, dtype="<i2").data)
-
-    def close(self) -> None:
-        """Fills the sizes into the header. A second call does nothing."""
-        if self._file.closed:
-            return
-        try:
-            if self._large:
-                self._move_data(_SMALL_HEADER_BYTES, len(self._header()))
-            self._file.seek(0)
-            self._file.write(self._header())
-        finally:
-            self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def _data_bytes(self) -> int:
-        return self.frames * self.channels * _BYTES_PER_SAMPLE
-
-    @property
-    def _large(self) -> bool:
-        return self._data_bytes + _SMALL_HEADER_BYTES - 8 > MAX_RIFF_BYTES
-
-    def _header(self) -> bytes:
-        rate, stride = self.sample_rate_hz, self.channels * _BYTES_PER_SAMPLE
-        bytes_per_s = min(rate * stride, 0xFFFF_FFFF)
-        fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, self.channels, rate, bytes_per_s, stride, 16)
-        if not self._large:
-            riff = struct.pack("<4sI4s", b"RIFF", _SMALL_HEADER_BYTES - 8 + self._data_bytes, b"WAVE")
-            return riff + fmt + struct.pack("<4sI", b"data", self._data_bytes)
-        riff_bytes = _SMALL_HEADER_BYTES + _DS64_BYTES + self._data_bytes
-        sizes = struct.pack("<4sIQQQI", b"ds64", _DS64_BYTES, riff_bytes, self._data_bytes, self.frames, 0)
-        riff = struct.pack("<4sI4s", b"RF64", _IN_DS64, b"WAVE")
-        return riff + sizes + fmt + struct.pack("<4sI", b"data", _IN_DS64)
-
-    def _move_data(self, old: int, new: int) -> None:
-        """Moves the samples from byte `old` to the later byte `new`, the last ones first."""
-        left = self._data_bytes
-        while left:
-            size = min(left, _MOVED_BYTES)
-            left -= size
-            self._file.seek(old + left)
-            block = self._file.read(size)
-            self._file.seek(new + left)
-            self._file.write(block)
+        self.write_pcm(np.ascontiguousarray(pcm, dtype="<i2").tobytes())
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from aeolian.errors import InputError
-from aeolian.formats import wav
+from aeolian.formats import pcm_wav
 from aeolian.formats.wav import WavReader, WavWriter, write_wav
 
 
@@ -48,8 +48,8 @@ def test_sixteen_bit_samples_survive_reading_and_writing_bit_for_bit(tmp_path):
 
 def test_beyond_the_riff_limit_the_file_becomes_rf64(tmp_path, monkeypatch):
     samples = noise(5000, 1)
-    monkeypatch.setattr(wav, "MAX_RIFF_BYTES", 4000)
-    monkeypatch.setattr(wav, "_MOVED_BYTES", 3000)
+    monkeypatch.setattr(pcm_wav, "MAX_RIFF_BYTES", 4000)
+    monkeypatch.setattr(pcm_wav, "_MOVED_BYTES", 3000)
     with WavWriter(tmp_path / "a.wav", 16000, 1) as writer:
         writer.write(samples)
     data = (tmp_path / "a.wav").read_bytes()
@@ -93,3 +93,11 @@ def test_blocks_of_a_truncated_file_give_what_is_there(tmp_path):
     (tmp_path / "a.wav").write_bytes(data[: 44 + 1000])
     with WavReader(tmp_path / "a.wav") as reader:
         assert [len(block) for block in reader.blocks(300)] == [300, 200]
+
+
+def test_bytes_that_are_no_whole_frames_are_refused(tmp_path):
+    with pcm_wav.PcmWriter(tmp_path / "a.wav", 8000, 2) as writer:
+        writer.write_pcm(bytes(8))
+        with pytest.raises(ValueError, match="6 bytes are no whole frames of 2 channels"):
+            writer.write_pcm(bytes(6))
+    assert (tmp_path / "a.wav").stat().st_size == 44 + 8

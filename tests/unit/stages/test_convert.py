@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aeolian.errors import AeolianError, UsageError
-from aeolian.formats import wav as wav_module
+from aeolian.formats import pcm_wav
 from aeolian.formats.ffmpeg import executable
-from aeolian.stages.convert import Config, run
+from aeolian.stages.convert import Config, clipped_samples, run
 from aeolian.stages.options import command
 from aeolian.stages.report import REPORT_NAME
 
@@ -167,13 +169,19 @@ def test_nothing_usable_is_a_failure_of_the_stage(songs, tmp_path):
         run(Config(songs, tmp_path / "out"))
 
 
+@given(st.lists(st.sampled_from([-32768, -32767, -257, -256, -1, 0, 127, 128, 255, 32512, 32766, 32767])))
+def test_clipped_samples_are_those_at_either_end_of_the_scale(samples):
+    pcm = np.array(samples, "<i2").tobytes()
+    assert clipped_samples(pcm) == samples.count(32767) + samples.count(-32768)
+
+
 def test_a_full_disk_ends_the_stage_and_leaves_no_partial_file(songs, tmp_path, monkeypatch):
     def full(self, block):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     for i in range(6):
         soundfile.write(songs / f"{i}.flac", sound(), RATE)
-    monkeypatch.setattr(wav_module.WavWriter, "write", full)
+    monkeypatch.setattr(pcm_wav.PcmWriter, "write_pcm", full)
     with pytest.raises(OSError, match="No space left"):
         run(Config(songs, tmp_path / "out"))
     assert list((tmp_path / "out").iterdir()) == []
