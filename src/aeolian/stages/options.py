@@ -108,8 +108,8 @@ _REMEDIES = {
     errno.ENOSPC: "Free some space and run the same command again; finished files are kept.",
     errno.EDQUOT: "Free some of your quota and run the same command again; finished files are kept.",
     errno.EROFS: "The output folder is on a read-only mount; mount it writable or choose another.",
-    errno.EACCES: "Check who owns the folder; in Docker, pass --user $(id -u):$(id -g).",
-    errno.EPERM: "Check who owns the folder; in Docker, pass --user $(id -u):$(id -g).",
+    errno.EACCES: 'Check who owns the folder; in Docker, pass --user "$(id -u):$(id -g)".',
+    errno.EPERM: 'Check who owns the folder; in Docker, pass --user "$(id -u):$(id -g)".',
 }
 
 

@@ -73,6 +73,12 @@ class Config:
     activation: str | None = option(
         None, help="Of the feed-forward layers; by default squared_relu (ancestor: relu).", choices=ACTIVATIONS
     )
+    convolution: int | None = option(
+        None,
+        help="Tokens that the convolution on queries, keys and values sees; 1 for none; by default 3 (ancestor: 1).",
+        minimum=1,
+        maximum=16,
+    )
     architecture: str | None = option(None, help="By default aeolian; ancestor is that of 2020.", choices=ARCHITECTURES)
     minutes: float | None = option(None, help="Train for so long; the schedule follows the clock.", minimum=0.01)
     seed: int = option(0, help="Of weights, order, augmentation and dropout.", minimum=0)
@@ -167,7 +173,7 @@ def _model_config(config: Config) -> ModelConfig:
             num_heads=config.num_heads or 4,
             max_seq=config.max_seq or 2048,
             dropout=_chosen(config, "dropout", architecture),
-            **({"activation": config.activation} if config.activation else {}),
+            **{name: getattr(config, name) for name in ("activation", "convolution") if getattr(config, name)},
         )
     loaded = load_config(config.load_path)
     for name in (*sizes, "architecture", "activation"):
@@ -176,6 +182,12 @@ def _model_config(config: Config) -> ModelConfig:
             raise UsageError(
                 f"--{name} is {wanted}, but the loaded model's is {there}.", remedy=f"Leave --{name} away."
             )
+    convolution = config.convolution or loaded.convolution
+    if loaded.convolution not in (1, convolution):
+        raise UsageError(
+            f"--convolution is {convolution}, but the loaded model's is {loaded.convolution}.",
+            remedy="Leave --convolution away; only a model without one can be given one.",
+        )
     if config.max_seq is not None and config.max_seq > loaded.max_seq:
         raise UsageError(
             f"--max_seq {config.max_seq} is more than the loaded model's {loaded.max_seq}.",
@@ -183,7 +195,8 @@ def _model_config(config: Config) -> ModelConfig:
         )
     dropout = loaded.dropout if config.dropout is None else config.dropout
     # Whatever the loaded model knew, training shows it START.
-    return dataclasses.replace(loaded, max_seq=config.max_seq or loaded.max_seq, dropout=dropout, start_token=True)
+    max_seq = config.max_seq or loaded.max_seq
+    return dataclasses.replace(loaded, max_seq=max_seq, dropout=dropout, convolution=convolution, start_token=True)
 
 
 def _chosen(config: Config, name: str, architecture: str) -> Any:
@@ -219,11 +232,13 @@ def _training_config(config: Config, model: ModelConfig) -> "TrainingConfig":
 
 
 def _loaded_weights(folder: Path, config: ModelConfig) -> "Weights":
-    """The weights of the model in `folder`, cut to the context of `config` if that is shorter."""
+    """The weights of the model in `folder`, cut to the context of `config`, with the convolution that it lacks."""
     from aeolian.transformer.loading import load_model
+    from aeolian.transformer.weights import with_convolution
 
     _, weights = load_model(folder)
-    return {n: w[-config.max_seq :] if n.endswith(".relative") else w for n, w in weights.items()}
+    cut = {n: w[-config.max_seq :] if n.endswith(".relative") else w for n, w in weights.items()}
+    return with_convolution(cut, config)
 
 
 def _state_folder(config: Config, fingerprint: str) -> Path:

@@ -49,6 +49,8 @@ class Decoder:
         shape = (config.num_layers, batch, config.num_heads, self.context, config.head_dim)
         self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._tokens = np.zeros((batch, self.context), np.int64)
+        # What the convolutions still need of the last tokens: queries, keys and values as they were before.
+        self._recent = np.zeros((config.num_layers, batch, config.convolution - 1, 3 * config.d_model), np.float32)
         self._length = self._shared = 0  # of the window; of its beginning that all sequences have in common
         self._half = -(-batch // 2) if batch > 1 and (os.cpu_count() or 1) > 1 else 0
         self._make_buffers()
@@ -66,7 +68,7 @@ class Decoder:
             half = self.context // 2
             start = -(-first // half) * half
             appended = np.concatenate([self._tokens[:, : self._length], appended], axis=1)[:, start:]
-            self._length = self._shared = 0
+            self._restart()
         alike = self._length == 0 and self.batch > 1 and bool((appended == appended[0]).all())
         if not alike:
             self._part()
@@ -74,6 +76,7 @@ class Decoder:
             hidden = self._read_block(appended[:, start : start + READ_BLOCK], rows=1 if alike else self.batch)
         if alike:
             self._shared = self._length
+            self._recent[:, 1:] = self._recent[:, :1]
             hidden = np.broadcast_to(hidden, (self.batch, *hidden.shape[1:]))
         return self._logits(hidden[:, -1])
 
@@ -86,7 +89,7 @@ class Decoder:
         length = window.shape[1]
         if length > self.context:
             raise ValueError(f"{length} tokens do not fit into a context of {self.context}")
-        self._length = self._shared = 0
+        self._restart()
         starts = range(0, length, READ_BLOCK)
         blocks = [self._read_block(window[:, start : start + READ_BLOCK], self.batch) for start in starts]
         hidden = np.concatenate(blocks, axis=1)
@@ -95,6 +98,11 @@ class Decoder:
             logits *= _inverse_roots(hidden, self.config.norm_epsilon)
         logits += self._output_bias
         return logits
+
+    def _restart(self) -> None:
+        """Empties the window."""
+        self._length = self._shared = 0
+        self._recent[:] = 0.0
 
     def _part(self) -> None:
         """Gives every sequence its own copy of the beginning that all had in common."""
@@ -129,7 +137,7 @@ class Decoder:
 
     def reorder(self, parents: Ids) -> None:
         """Makes sequence i the continuation of what sequence `parents[i]` was, for beam search."""
-        self._tokens = self._tokens[parents]
+        self._tokens, self._recent = self._tokens[parents], self._recent[:, parents]
         own = slice(self._shared, self._length)
         self._keys[:, :, :, own] = self._keys[:, parents, :, own]
         self._values[:, :, :, own] = self._values[:, parents, :, own]
@@ -138,6 +146,7 @@ class Decoder:
         c, b = self.config, self.batch
         self._x, self._added = np.empty((b, c.d_model), np.float32), np.empty((b, c.d_model), np.float32)
         self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.d_ff), np.float32)
+        self._before = np.empty((b, 3 * c.d_model), np.float32)
         self._mixed = np.empty((b, c.num_heads, 1, c.head_dim), np.float32)
         self._result = np.empty((b, c.vocabulary_size), np.float32)
         self._split = self._qkv.reshape(b, 3, c.num_heads, c.head_dim)
@@ -158,6 +167,8 @@ class Decoder:
         if self.pre_norm:
             qkv *= self._inverse_root(x, self.config.d_model)
         qkv += layer.qkv_bias
+        if self.config.convolution > 1:
+            self._convolve_one(self._recent[n], layer.convolution, qkv)
         self._keys[n, :, :, self._length - 1] = self._split[:, 1]
         self._values[n, :, :, self._length - 1] = self._split[:, 2]
         if self._half and self._length > _WORTH_A_THREAD:
@@ -168,6 +179,15 @@ class Decoder:
             self._mix(n, layer, slice(0, self.batch))
         x += _product(self._mixed.reshape(self.batch, -1), layer.output, self._added)
         x += layer.output_bias
+
+    def _convolve_one(self, recent: Floats, kernel: Floats, qkv: Floats) -> None:
+        """The newest token's qkv [batch, 3·d_model], in place, with `recent` [batch, convolution - 1, 3·d_model]."""
+        before = self._before
+        np.einsum("btc,tc->bc", recent, kernel[:-1], out=before)
+        recent[:, :-1] = recent[:, 1:]
+        recent[:, -1] = qkv
+        qkv *= kernel[-1]
+        qkv += before
 
     def _mix(self, n: int, layer: Layer, rows: slice) -> None:
         """What the newest tokens of some of the sequences hear, to `_mixed`."""
@@ -207,7 +227,10 @@ class Decoder:
             qkv: Floats = x @ layer.qkv
             if self.pre_norm:
                 qkv *= _inverse_roots(x, epsilon)
-            x += self._attend_many(n, layer, qkv + layer.qkv_bias, future) @ layer.output + layer.output_bias
+            qkv += layer.qkv_bias
+            if self.config.convolution > 1:
+                qkv = _convolved(self._recent[n, :rows], layer.convolution, qkv)
+            x += self._attend_many(n, layer, qkv, future) @ layer.output + layer.output_bias
             if not self.pre_norm:
                 _normalise(x, layer.norms[0], layer.norms[1], epsilon)
             inner = x @ layer.inner
@@ -267,6 +290,14 @@ def _normalise(x: Floats, gamma: Floats, beta: Floats, epsilon: float) -> None:
 def _helper() -> ThreadPoolExecutor:
     """The second thread, which attends for half of a batch."""
     return ThreadPoolExecutor(1, thread_name_prefix="attention")
+
+
+def _convolved(recent: Floats, kernel: Floats, qkv: Floats) -> Floats:
+    """The causal convolution of qkv [rows, m, channels] after `recent` [rows, width - 1, channels], renewed."""
+    whole = np.concatenate([recent, qkv], axis=1)
+    recent[:] = whole[:, len(whole[0]) - len(recent[0]) :]
+    done: Floats = sum(whole[:, tap : tap + qkv.shape[1]] * row for tap, row in enumerate(kernel))
+    return done
 
 
 def _product(x: Floats, matrix: Floats, out: Floats) -> Floats:

@@ -20,6 +20,7 @@ class Layer:
     qkv: Floats  # [d_model, 3·d_model]
     qkv_bias: Floats
     relative: Floats  # [head_dim, max_seq]
+    convolution: Floats  # [convolution, 3·d_model]; of no use where that is 1
     output: Floats
     output_bias: Floats
     inner: Floats
@@ -50,6 +51,7 @@ def folded(weights: Weights, block: str, config: ModelConfig) -> Layer:
         qkv=np.ascontiguousarray(qkv * scale),
         qkv_bias=qkv_bias * scale,
         relative=np.ascontiguousarray(get("attention.relative").T),
+        convolution=weights.get(f"{block}.attention.convolution", np.ones((1, 3 * config.d_model), np.float32)),
         output=np.ascontiguousarray(output),
         output_bias=output_bias,
         inner=np.ascontiguousarray(inner),

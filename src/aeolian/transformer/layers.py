@@ -37,18 +37,24 @@ class RelativeAttention(keras.layers.Layer):  # type: ignore[misc]
     hides it from every real token, so there is no padding mask to carry.
     """
 
-    def __init__(self, d_model: int, num_heads: int, max_seq: int, query_block: int, **options: Any) -> None:
+    def __init__(
+        self, d_model: int, num_heads: int, max_seq: int, query_block: int, convolution: int = 1, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.num_heads, self.head_dim = num_heads, d_model // num_heads
-        self.max_seq, self.query_block = max_seq, query_block
+        self.max_seq, self.query_block, self.width = max_seq, query_block, convolution
         self.qkv = keras.layers.Dense(3 * d_model, name="qkv", dtype=self.dtype_policy)
         self.output_layer = keras.layers.Dense(d_model, name="output", dtype=self.dtype_policy)
 
     def build(self, input_shape: Any) -> None:
         """Makes the weights."""
-        width = self.num_heads * self.head_dim
-        self.qkv.build((None, None, width))
-        self.output_layer.build((None, None, width))
+        d_model = self.num_heads * self.head_dim
+        self.qkv.build((None, None, d_model))
+        self.output_layer.build((None, None, d_model))
+        if self.width > 1:  # at first it changes nothing
+            kernel = np.eye(self.width, dtype=np.float32)[:, -1:].repeat(3 * d_model, axis=1)
+            shape, initial = kernel.shape, keras.initializers.Constant(kernel)
+            self.convolution = self.add_weight(name="convolution", shape=shape, initializer=initial)
         self.relative = self.add_weight(
             name="relative",
             shape=(self.max_seq, self.head_dim),
@@ -58,8 +64,13 @@ class RelativeAttention(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """[batch, length, d_model] to the same."""
-        batch, length, width = ops.shape(inputs)
-        qkv = ops.reshape(self.qkv(inputs), (batch, length, 3, self.num_heads, self.head_dim))
+        batch, length, d_model = ops.shape(inputs)
+        qkv = self.qkv(inputs)
+        if self.width > 1:
+            padded = ops.pad(qkv, [[0, 0], [self.width - 1, 0], [0, 0]])
+            kernel = ops.cast(self.convolution, self.compute_dtype)
+            qkv = sum(padded[:, tap : tap + length] * kernel[tap] for tap in range(self.width))
+        qkv = ops.reshape(qkv, (batch, length, 3, self.num_heads, self.head_dim))
         query, key, value = (ops.transpose(qkv[:, :, i], (0, 2, 1, 3)) for i in range(3))
         query = query * (1.0 / math.sqrt(self.head_dim))
         relative = ops.cast(self.relative, self.compute_dtype)
@@ -68,7 +79,7 @@ class RelativeAttention(keras.layers.Layer):  # type: ignore[misc]
             for start, end in ((s, min(s + self.query_block, length)) for s in range(0, length, self.query_block))
         ]
         mixed = blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, axis=2)
-        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (batch, length, width))
+        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (batch, length, d_model))
         return self.output_layer(mixed)
 
     def _attend(self, query: Any, key: Any, value: Any, relative: Any) -> Any:
@@ -96,6 +107,7 @@ class Block(keras.layers.Layer):  # type: ignore[misc]
         epsilon: float,
         query_block: int,
         activation: str = "relu",
+        convolution: int = 1,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -103,7 +115,9 @@ class Block(keras.layers.Layer):  # type: ignore[misc]
         self.activation = activation
         self.pre_norm, self.width, self.inner_width = pre_norm, d_model, d_ff
         self.attention_norm = keras.layers.LayerNormalization(epsilon=epsilon, name="attention_norm", **policy)
-        self.attention = RelativeAttention(d_model, num_heads, max_seq, query_block, name="attention", **policy)
+        self.attention = RelativeAttention(
+            d_model, num_heads, max_seq, query_block, convolution, name="attention", **policy
+        )
         self.feed_forward_norm = keras.layers.LayerNormalization(epsilon=epsilon, name="feed_forward_norm", **policy)
         self.inner = keras.layers.Dense(d_ff, name="inner", **policy)
         self.outer = keras.layers.Dense(d_model, name="outer", **policy)

@@ -43,6 +43,7 @@ class MusicTransformer(keras.Model):  # type: ignore[misc]
                 epsilon=config.norm_epsilon,
                 query_block=query_block,
                 activation=config.activation,
+                convolution=config.convolution,
                 name=f"block_{n}",
                 **policy,
             )
@@ -100,7 +101,8 @@ class MusicTransformer(keras.Model):  # type: ignore[misc]
         for n, block in enumerate(self.blocks):
             add(f"block_{n}.attention_norm", block.attention_norm, "gamma", "beta")
             add(f"block_{n}.attention.qkv", block.attention.qkv, "kernel", "bias")
-            add(f"block_{n}.attention", block.attention, "relative")
+            own = ("relative", "convolution") if self.config.convolution > 1 else ("relative",)
+            add(f"block_{n}.attention", block.attention, *own)
             add(f"block_{n}.attention.output", block.attention.output_layer, "kernel", "bias")
             add(f"block_{n}.feed_forward_norm", block.feed_forward_norm, "gamma", "beta")
             add(f"block_{n}.inner", block.inner, "kernel", "bias")

@@ -27,6 +27,7 @@ def expected_shapes(config: ModelConfig) -> dict[str, Shape]:
 
     `attention.qkv` yields queries, keys and values side by side, each split into heads. `attention.relative`
     [max_seq, head_dim] is shared by the heads; its last row is distance 0, the row before it distance 1, …
+    `attention.convolution` [convolution, 3·d_model], too, ends with the newest token's row.
     """
     d = config.d_model
     shapes: dict[str, Shape] = {"embedding.embeddings": (config.vocabulary_size, d)}
@@ -43,6 +44,8 @@ def expected_shapes(config: ModelConfig) -> dict[str, Shape]:
         norm(f"{block}.attention_norm")
         dense(f"{block}.attention.qkv", d, 3 * d)
         shapes[f"{block}.attention.relative"] = (config.max_seq, config.head_dim)
+        if config.convolution > 1:
+            shapes[f"{block}.attention.convolution"] = (config.convolution, 3 * d)
         dense(f"{block}.attention.output", d, d)
         norm(f"{block}.feed_forward_norm")
         dense(f"{block}.inner", d, config.d_ff)
@@ -54,6 +57,16 @@ def expected_shapes(config: ModelConfig) -> dict[str, Shape]:
     else:
         dense("output", d, config.vocabulary_size)
     return shapes
+
+
+def with_convolution(weights: Weights, config: ModelConfig) -> Weights:
+    """`weights`, with convolutions that as yet change nothing where `config` has some and `weights` have not."""
+    grown = dict(weights)
+    for name, shape in expected_shapes(config).items():
+        if name.endswith(".attention.convolution") and name not in weights:
+            grown[name] = np.zeros(shape, np.float32)
+            grown[name][-1] = 1.0
+    return grown
 
 
 def count(config: ModelConfig) -> int:

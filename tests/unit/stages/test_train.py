@@ -96,8 +96,8 @@ def test_a_worker_leaves_nothing_but_the_model_and_keeps_its_state_elsewhere(
 
 @pytest.mark.heavy
 def test_a_loaded_model_is_trained_on_with_its_own_shape(songs: Path, tmp_path: Path) -> None:
-    run(Config(songs, tmp_path / "first", **{**SMALL, "epochs": 1}))
-    shorter = {"load_path": tmp_path / "first", "epochs": 1, "max_seq": 16}
+    run(Config(songs, tmp_path / "first", **{**SMALL, "epochs": 1, "convolution": 1}))
+    shorter = {"load_path": tmp_path / "first", "epochs": 1, "max_seq": 16, "convolution": 3}
     run(Config(songs, tmp_path / "second", **shorter))
     expected = preset("aeolian", d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=16)
     assert read_config(tmp_path / "second") == expected
@@ -106,6 +106,8 @@ def test_a_loaded_model_is_trained_on_with_its_own_shape(songs: Path, tmp_path: 
         run(Config(songs, tmp_path / "third", load_path=tmp_path / "first", num_layers=3))
     with pytest.raises(UsageError, match="--max_seq 64 is more than the loaded model's 32"):
         run(Config(songs, tmp_path / "third", load_path=tmp_path / "first", max_seq=64))
+    with pytest.raises(UsageError, match="--convolution is 2, but the loaded model's is 3"):
+        run(Config(songs, tmp_path / "third", load_path=tmp_path / "second", convolution=2))
 
 
 def test_without_a_readable_song_the_reason_is_one_sentence(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_without_a_readable_song_the_reason_is_one_sentence(tmp_path: Path) -> N
 
 def test_shapes_come_from_the_flags_or_the_architecture() -> None:
     here = Path()
-    assert train._model_config(Config(here, here)) == ModelConfig(activation="squared_relu")
+    assert train._model_config(Config(here, here)) == ModelConfig(activation="squared_relu", convolution=3)
     ancestor = train._model_config(Config(here, here, architecture="ancestor"))
     assert (ancestor.architecture, ancestor.d_ff, ancestor.dropout) == ("ancestor", 128, 0.2)
     with pytest.raises(UsageError, match="d_model 250 cannot be shared among 4 heads"):

@@ -31,6 +31,7 @@ def test_the_ancestor_is_a_preset() -> None:
         ({"num_layers": 2.5}, "num_layers is 2.5"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"max_seq": 1}, "max_seq is 1"),
+        ({"convolution": 0}, "convolution is 0"),
         ({"norm": "sideways"}, "one of pre, post"),
         ({"d_model": 5, "num_heads": 5, "positions": "sinusoid"}, "odd"),
     ],

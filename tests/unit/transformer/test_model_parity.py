@@ -82,7 +82,7 @@ def test_weights_go_out_and_in_by_their_names(architecture: str, small: Small, r
 
 
 def test_without_absolute_positions_a_window_means_the_same_anywhere(small: Small, random_weights: Make) -> None:
-    config = small(num_layers=1)
+    config = small(num_layers=1, convolution=1)
     keras_model = model(config, random_weights(config))
     alone = np.array(keras_model(TOKENS[:1, 5:6]))
     assert np.array_equal(alone, np.array(keras_model(TOKENS[:1, 5:6])))

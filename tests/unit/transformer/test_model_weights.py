@@ -6,7 +6,15 @@ import pytest
 
 from aeolian.errors import UsageError
 from aeolian.transformer.config import ModelConfig
-from aeolian.transformer.weights import WEIGHTS_NAME, Weights, read_weights, write_weights
+from aeolian.transformer.decoding import Decoder
+from aeolian.transformer.weights import (
+    WEIGHTS_NAME,
+    Weights,
+    expected_shapes,
+    read_weights,
+    with_convolution,
+    write_weights,
+)
 
 Make = Callable[..., Weights]
 
@@ -56,7 +64,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, small: Callable[..., ModelCo
     ):
         read_weights(tmp_path, small(d_model=64))
     with pytest.raises(
-        UsageError, match=r"lacks 13 of the configured weights, such as block_2\.attention\.output\.bias"
+        UsageError, match=r"lacks 14 of the configured weights, such as block_2\.attention\.output\.bias"
     ):
         read_weights(tmp_path, small(num_layers=3))
     with pytest.raises(UsageError, match=r"knows nothing of, such as block_1\.attention"):
@@ -73,3 +81,17 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, small: Callable[..., ModelC
     (tmp_path / WEIGHTS_NAME).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UsageError, match="is damaged"):
         read_weights(tmp_path, small())
+
+
+def test_a_model_is_given_a_convolution_that_as_yet_changes_nothing(
+    small: Callable[..., ModelConfig], random_weights: Make
+) -> None:
+    without = small(convolution=1)
+    weights, tokens = random_weights(without), np.random.default_rng(1).integers(0, 388, (1, 20))
+    grown = with_convolution(weights, small(convolution=3))
+    assert {name: w.shape for name, w in grown.items()} == expected_shapes(small(convolution=3))
+    expected = Decoder(without, weights).read_each(tokens)
+    np.testing.assert_allclose(Decoder(small(convolution=3), grown).read_each(tokens), expected, atol=1e-5)
+    own = random_weights(small(convolution=3))
+    kept = with_convolution(own, small(convolution=3))
+    assert all(kept[name] is own[name] for name in own)
