@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_named(tmp_path: Path, small: Callable[..., ModelCo
     ):
         read_weights(tmp_path, small(d_model=64))
     with pytest.raises(
-        UsageError, match=r"lacks 14 of the configured weights, such as block_2\.attention\.output\.bias"
+        UsageError, match=r"lacks 14 of the configured weights, such as block_2\.attention\.convolution"
     ):
         read_weights(tmp_path, small(num_layers=3))
     with pytest.raises(UsageError, match=r"knows nothing of, such as block_1\.attention"):
