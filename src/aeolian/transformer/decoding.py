@@ -8,11 +8,6 @@ it in one pass. So the logits are always exactly those of the model for the last
 may be of any length, and memory stays constant.
 """
 
-import functools
-import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import numpy.typing as npt
 
@@ -24,8 +19,8 @@ from aeolian.transformer.weights import Floats, Weights
 
 Ids = npt.NDArray[np.integer]
 READ_BLOCK = 256  # tokens that attend at once when many are read
-_WORTH_A_THREAD = 64  # tokens in the window from which on a second thread pays
-_ROWS_AT_ONCE = 4
+_SMALL_PRODUCT = 1_000_000  # multiplications up to which OpenBLAS does not copy a matrix before it uses it
+_FEW_SEQUENCES = 16  # up to so many, that copy costs more than it brings
 
 
 class Decoder:
@@ -45,14 +40,13 @@ class Decoder:
         if self._positions is not None and self.pre_norm:
             self._positions = centred(self._positions)
         self._layers = [folded(weights, f"block_{n}", config) for n in range(config.num_layers)]
-        self._output, self._output_bias = output(weights, config)
+        self._output = output(weights, config)
         shape = (config.num_layers, batch, config.num_heads, self.context, config.head_dim)
         self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._tokens = np.zeros((batch, self.context), np.int64)
         # What the convolutions still need of the last tokens: queries, keys and values as they were before.
-        self._recent = np.zeros((config.num_layers, batch, config.convolution - 1, 3 * config.d_model), np.float32)
+        self._recent = np.zeros((config.num_layers, config.convolution - 1, 3 * config.d_model, batch), np.float32)
         self._length = self._shared = 0  # of the window; of its beginning that all sequences have in common
-        self._half = -(-batch // 2) if batch > 1 and (os.cpu_count() or 1) > 1 else 0
         self._make_buffers()
 
     @property
@@ -76,9 +70,9 @@ class Decoder:
             hidden = self._read_block(appended[:, start : start + READ_BLOCK], rows=1 if alike else self.batch)
         if alike:
             self._shared = self._length
-            self._recent[:, 1:] = self._recent[:, :1]
+            self._recent[..., 1:] = self._recent[..., :1]
             hidden = np.broadcast_to(hidden, (self.batch, *hidden.shape[1:]))
-        return self._logits(hidden[:, -1])
+        return _times(self._scaled(hidden[:, -1]), self._output)
 
     def read_each(self, tokens: Ids) -> Floats:
         """The logits [batch, n, vocabulary] of what follows each of tokens [batch, n], read in a window of their own.
@@ -93,11 +87,7 @@ class Decoder:
         starts = range(0, length, READ_BLOCK)
         blocks = [self._read_block(window[:, start : start + READ_BLOCK], self.batch) for start in starts]
         hidden = np.concatenate(blocks, axis=1)
-        logits: Floats = hidden @ self._output
-        if self.pre_norm:
-            logits *= _inverse_roots(hidden, self.config.norm_epsilon)
-        logits += self._output_bias
-        return logits
+        return _times(self._scaled(hidden), self._output)
 
     def _restart(self) -> None:
         """Empties the window."""
@@ -115,98 +105,95 @@ class Decoder:
         """Appends one token [batch] to each sequence; logits [batch, vocabulary], valid until the next call."""
         if self._length == self.context:
             return self.read(np.asarray(tokens)[:, None])
-        at, d = self._length, self.config.d_model
+        at, x, epsilon = self._length, self._x, self.config.norm_epsilon
         self._tokens[:, at] = tokens
-        x = self._embedding.take(tokens, axis=0, out=self._x, mode="clip")
+        x[...] = self._embedding.take(tokens, axis=0, mode="clip").T
         if self._positions is not None:
-            x += self._positions[at]
+            x += self._positions[at, :, None]
         self._length = at + 1
         for n, layer in enumerate(self._layers):
-            self._attend_one(n, layer, x)
+            self._attend_one(n, layer)
             if not self.pre_norm:
-                _normalise(x, layer.norms[0], layer.norms[1], self.config.norm_epsilon)
-            inner = _product(x, layer.inner, self._inner)
-            if self.pre_norm:
-                inner *= self._inverse_root(x, d)
-            inner += layer.inner_bias
-            x += _product(_activated(inner, self.config.activation), layer.outer, self._added)
-            x += layer.outer_bias
+                _normalise(x.T, layer.norms[0], layer.norms[1], epsilon)
+            inner = _product(layer.inner, self._scaled_columns(), self._inner[:-1])
+            _activated(inner, self.config.activation)
+            x += _product(layer.outer, self._inner, self._added)
             if not self.pre_norm:
-                _normalise(x, layer.norms[2], layer.norms[3], self.config.norm_epsilon)
-        return self._logits(x)
+                _normalise(x.T, layer.norms[2], layer.norms[3], epsilon)
+        self._result[...] = _product(self._output, self._scaled_columns(), self._columns).T
+        return self._result
 
     def reorder(self, parents: Ids) -> None:
         """Makes sequence i the continuation of what sequence `parents[i]` was, for beam search."""
-        self._tokens, self._recent = self._tokens[parents], self._recent[:, parents]
+        self._tokens, self._recent = self._tokens[parents], self._recent[..., parents]
         own = slice(self._shared, self._length)
         self._keys[:, :, :, own] = self._keys[:, parents, :, own]
         self._values[:, :, :, own] = self._values[:, parents, :, own]
 
     def _make_buffers(self) -> None:
+        """What a step writes into. Tokens are columns, and stand above a row of ones that takes up the biases."""
         c, b = self.config, self.batch
-        self._x, self._added = np.empty((b, c.d_model), np.float32), np.empty((b, c.d_model), np.float32)
-        self._qkv, self._inner = np.empty((b, 3 * c.d_model), np.float32), np.empty((b, c.d_ff), np.float32)
-        self._before = np.empty((b, 3 * c.d_model), np.float32)
+        stream = np.ones((c.d_model + 1, b), np.float32)
+        self._stream, self._x = stream, stream[:-1]
+        self._normed, self._heard, self._inner = (
+            np.ones((n + 1, b), np.float32) for n in (c.d_model, c.d_model, c.d_ff)
+        )
+        self._qkv, self._added = np.empty((3 * c.d_model, b), np.float32), np.empty((c.d_model, b), np.float32)
+        self._convolved, self._tap = np.empty_like(self._qkv), np.empty_like(self._qkv)
+        self._kernels = [np.repeat(layer.convolution[:, :, None], b, axis=2) for layer in self._layers]
+        self._query = np.empty((b, c.num_heads, c.head_dim), np.float32)
         self._mixed = np.empty((b, c.num_heads, 1, c.head_dim), np.float32)
+        self._scores, self._distances = (np.empty(b * c.num_heads * self.context, np.float32) for _ in range(2))
+        self._columns = np.empty((c.vocabulary_size, b), np.float32)
         self._result = np.empty((b, c.vocabulary_size), np.float32)
-        self._split = self._qkv.reshape(b, 3, c.num_heads, c.head_dim)
-        self._query = self._split[:, 0]
-        self._scores = np.empty(b * c.num_heads * self.context, np.float32)
-        self._distances = np.empty(b * c.num_heads * self.context, np.float32)
 
-    def _inverse_root(self, x: Floats, d: int) -> Floats:
-        """1 / sqrt(mean square + ε) of each row, as a column: what is left of a folded layer normalisation."""
-        if self.batch == 1:
-            row = x[0]
-            return np.float32(1.0 / math.sqrt(float(row.dot(row)) / d + self.config.norm_epsilon))  # type: ignore[return-value]
-        return _inverse_roots(x, self.config.norm_epsilon)
+    def _scaled_columns(self) -> Floats:
+        """What a matrix is multiplied with: the stream [d_model + 1, batch], with what is left of a norm done."""
+        if not self.pre_norm:
+            return self._stream
+        root: Floats = np.vecdot(self._x.T, self._x.T)
+        root /= self.config.d_model
+        root += np.float32(self.config.norm_epsilon)
+        np.divide(self._x, np.sqrt(root, out=root), out=self._normed[:-1])
+        return self._normed
 
-    def _attend_one(self, n: int, layer: Layer, x: Floats) -> None:
-        """Attention of the newest token to itself and all before it, added to x [batch, d_model]."""
-        qkv = _product(x, layer.qkv, self._qkv)
-        if self.pre_norm:
-            qkv *= self._inverse_root(x, self.config.d_model)
-        qkv += layer.qkv_bias
-        if self.config.convolution > 1:
-            self._convolve_one(self._recent[n], layer.convolution, qkv)
-        self._keys[n, :, :, self._length - 1] = self._split[:, 1]
-        self._values[n, :, :, self._length - 1] = self._split[:, 2]
-        if self._half and self._length > _WORTH_A_THREAD:
-            other = _helper().submit(self._mix, n, layer, slice(self._half, self.batch))
-            self._mix(n, layer, slice(0, self._half))
-            other.result()
-        else:
-            self._mix(n, layer, slice(0, self.batch))
-        x += _product(self._mixed.reshape(self.batch, -1), layer.output, self._added)
-        x += layer.output_bias
+    def _attend_one(self, n: int, layer: Layer) -> None:
+        """Attention of the newest token to itself and all before it, added to the stream."""
+        c, at = self.config, self._length - 1
+        qkv = _product(layer.qkv, self._scaled_columns(), self._qkv)
+        if c.convolution > 1:
+            qkv = self._convolve_one(n, qkv)
+        query, key, value = qkv.reshape(3, c.num_heads, c.head_dim, self.batch).transpose(0, 3, 1, 2)
+        self._query[...], self._keys[n, :, :, at], self._values[n, :, :, at] = query, key, value
+        self._mix(n, layer)
+        self._heard[:-1] = self._mixed.reshape(self.batch, -1).T
+        self._x += _product(layer.output, self._heard, self._added)
 
-    def _convolve_one(self, recent: Floats, kernel: Floats, qkv: Floats) -> None:
-        """The newest token's qkv [batch, 3·d_model], in place, with `recent` [batch, convolution - 1, 3·d_model]."""
-        before = self._before
-        np.einsum("btc,tc->bc", recent, kernel[:-1], out=before)
-        recent[:, :-1] = recent[:, 1:]
-        recent[:, -1] = qkv
-        qkv *= kernel[-1]
-        qkv += before
+    def _convolve_one(self, n: int, qkv: Floats) -> Floats:
+        """The newest token's qkv [3·d_model, batch] with those of the tokens before it, which it then joins."""
+        recent, kernel = self._recent[n], self._kernels[n]
+        done: Floats = np.multiply(qkv, kernel[-1], out=self._convolved)
+        for before, tap in zip(recent, kernel, strict=False):
+            done += np.multiply(before, tap, out=self._tap)
+        recent[:-1] = recent[1:]
+        recent[-1] = qkv
+        return done
 
-    def _mix(self, n: int, layer: Layer, rows: slice) -> None:
-        """What the newest tokens of some of the sequences hear, to `_mixed`."""
-        heads, head_dim, end = self.config.num_heads, self.config.head_dim, self._length
-        size, first = (rows.stop - rows.start) * heads * end, rows.start * heads * self.context
-        scores = self._scores[first : first + size].reshape(-1, heads, end)
-        distances = self._distances[first : first + size].reshape(-1, end)
-        query = self._query[rows]
-        shared = self._shared
-        np.matmul(self._keys[n, rows, :, shared:end], query[..., None], out=scores[:, :, shared:, None])
-        if shared:  # [heads, rows, shared]: these keys are read once for all rows
+    def _mix(self, n: int, layer: Layer) -> None:
+        """What the newest tokens hear, to `_mixed`."""
+        heads, head_dim, end, shared = self.config.num_heads, self.config.head_dim, self._length, self._shared
+        size = self.batch * heads * end
+        scores, distances = self._scores[:size].reshape(-1, heads, end), self._distances[:size].reshape(-1, end)
+        query, mixed = self._query, self._mixed
+        np.matmul(self._keys[n, :, :, shared:end], query[..., None], out=scores[:, :, shared:, None])
+        if shared:  # [heads, batch, shared]: these keys are read once for all sequences
             by_head = query.transpose(1, 0, 2) @ self._keys[n, 0, :, :shared].transpose(0, 2, 1)
             scores[:, :, :shared] = by_head.transpose(1, 0, 2)
         np.matmul(query.reshape(-1, head_dim), layer.relative[:, layer.relative.shape[1] - end :], out=distances)
         scores += distances.reshape(scores.shape)
         scores -= scores.max(axis=-1, keepdims=True)
         np.exp(scores, out=scores)
-        mixed = self._mixed[rows]
-        np.matmul(scores[:, :, None, shared:], self._values[n, rows, :, shared:end], out=mixed)
+        np.matmul(scores[:, :, None, shared:], self._values[n, :, :, shared:end], out=mixed)
         if shared:
             by_head = scores[:, :, :shared].transpose(1, 0, 2) @ self._values[n, 0, :, :shared]
             mixed[:, :, 0] += by_head.transpose(1, 0, 2)
@@ -224,23 +211,20 @@ class Decoder:
         future = np.triu(np.full((m, end), -np.inf, np.float32), k=start + 1)
         epsilon = self.config.norm_epsilon
         for n, layer in enumerate(self._layers):
-            qkv: Floats = x @ layer.qkv
-            if self.pre_norm:
-                qkv *= _inverse_roots(x, epsilon)
-            qkv += layer.qkv_bias
+            qkv = _times(self._scaled(x), layer.qkv)
             if self.config.convolution > 1:
-                qkv = _convolved(self._recent[n, :rows], layer.convolution, qkv)
-            x += self._attend_many(n, layer, qkv, future) @ layer.output + layer.output_bias
+                qkv = _convolved(self._recent[n, :, :, :rows].transpose(2, 0, 1), layer.convolution, qkv)
+            x += _times(self._attend_many(n, layer, qkv, future), layer.output)
             if not self.pre_norm:
                 _normalise(x, layer.norms[0], layer.norms[1], epsilon)
-            inner = x @ layer.inner
-            if self.pre_norm:
-                inner *= _inverse_roots(x, epsilon)
-            inner += layer.inner_bias
-            x += _activated(inner, self.config.activation) @ layer.outer + layer.outer_bias
+            x += _times(_activated(_times(self._scaled(x), layer.inner), self.config.activation), layer.outer)
             if not self.pre_norm:
                 _normalise(x, layer.norms[2], layer.norms[3], epsilon)
         return x
+
+    def _scaled(self, x: Floats) -> Floats:
+        """What a matrix is multiplied with: the stream [..., d_model], with what is left of a norm done."""
+        return x * _inverse_roots(x, self.config.norm_epsilon) if self.pre_norm else x
 
     def _attend_many(self, n: int, layer: Layer, qkv: Floats, future: Floats) -> Floats:
         """Attention of m tokens, qkv [rows, m, 3·d_model], to all up to themselves: [rows, m, d_model]."""
@@ -264,13 +248,6 @@ class Decoder:
         mixed = scores @ self._values[n, :b, :, :end]
         return mixed.transpose(0, 2, 1, 3).reshape(b, m, c.d_model)
 
-    def _logits(self, x: Floats) -> Floats:
-        logits = np.matmul(x, self._output, out=self._result)
-        if self.pre_norm:
-            logits *= _inverse_roots(x, self.config.norm_epsilon)
-        logits += self._output_bias
-        return logits
-
 
 def _inverse_roots(x: Floats, epsilon: float) -> Floats:
     """1 / sqrt(mean square + ε) over the last axis, kept."""
@@ -286,12 +263,6 @@ def _normalise(x: Floats, gamma: Floats, beta: Floats, epsilon: float) -> None:
     x += beta
 
 
-@functools.cache
-def _helper() -> ThreadPoolExecutor:
-    """The second thread, which attends for half of a batch."""
-    return ThreadPoolExecutor(1, thread_name_prefix="attention")
-
-
 def _convolved(recent: Floats, kernel: Floats, qkv: Floats) -> Floats:
     """The causal convolution of qkv [rows, m, channels] after `recent` [rows, width - 1, channels], renewed."""
     whole = np.concatenate([recent, qkv], axis=1)
@@ -300,10 +271,20 @@ def _convolved(recent: Floats, kernel: Floats, qkv: Floats) -> Floats:
     return done
 
 
-def _product(x: Floats, matrix: Floats, out: Floats) -> Floats:
-    """x [rows, n] times a matrix, a few rows at a time: OpenBLAS has fast kernels for small products only."""
-    for start in range(0, len(x), _ROWS_AT_ONCE):
-        np.matmul(x[start : start + _ROWS_AT_ONCE], matrix, out=out[start : start + _ROWS_AT_ONCE])
+def _times(x: Floats, matrix: Floats) -> Floats:
+    """x [..., n] through a matrix [m, n + 1]: [..., m]."""
+    product: Floats = x @ matrix[:, :-1].T
+    product += matrix[:, -1]
+    return product
+
+
+def _product(matrix: Floats, columns: Floats, out: Floats) -> Floats:
+    """A matrix [m, n] times a few columns [n, batch], a part of its rows at a time."""
+    if columns.shape[1] > _FEW_SEQUENCES:
+        return np.matmul(matrix, columns, out=out)
+    rows = max(1, _SMALL_PRODUCT // columns.size)
+    for start in range(0, len(matrix), rows):
+        np.matmul(matrix[start : start + rows], columns, out=out[start : start + rows])
     return out
 
 
