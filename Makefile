@@ -3,13 +3,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 UV := $(BIN)/uv
 IMAGES := $(basename $(notdir $(wildcard dockerfiles/*.Dockerfile)))
+# What building them all from nothing takes, twice over.
+ROOM_GB := 8
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 # As this machine's Docker has it: with BuildKit or without, with a bridge network or without.
 DOCKER_BUILD ?= $(shell docker buildx version > /dev/null 2>&1 || echo DOCKER_BUILDKIT=0) docker build \
 	$(shell docker network inspect bridge > /dev/null 2>&1 || echo --network=host)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench images images-test test-legacy-client sbom lock samples clean
+.PHONY: help setup demo test lint bench images images-possible images-test test-legacy-client sbom lock samples clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +45,15 @@ bench: setup ## speed, as ratios to limits and peers measured in the same run
 images: ## the container image of every file in dockerfiles/
 	@for image in $(IMAGES); do \
 		echo "== aeolian/$$image:$(VERSION)"; \
-		$(DOCKER_BUILD) -f dockerfiles/$$image.Dockerfile -t aeolian/$$image:$(VERSION) . || exit 1; \
+		$(DOCKER_BUILD) -f dockerfiles/$$image.Dockerfile -t aeolian/$$image:$(VERSION) -t aeolian/$$image . || exit 1; \
 	done
+
+images-possible: ## whether any image can be built here: room on the disk, the base image, packages
+	@room=$$(df --output=avail -BG "$$(docker info -f '{{.DockerRootDir}}')" 2> /dev/null | tail -1 | tr -dc 0-9); \
+		test "$${room:-$(ROOM_GB)}" -ge $(ROOM_GB) || { echo "error: images need $(ROOM_GB) GB; Docker has $$room GB" >&2; exit 1; }
+	@printf 'FROM python:3.11-slim-bookworm\nRUN pip download --quiet --no-deps --dest /tmp %s\n' "$$(grep ^click== requirements/dev.txt)" \
+		| $(DOCKER_BUILD) --no-cache --quiet - | xargs -r docker rmi | grep -q . \
+		|| { echo "error: an image cannot be built here: see what Docker says above" >&2; exit 1; }
 
 images-test: setup ## every stage in its image, compared byte for byte with the same stage outside
 	$(BIN)/python -m pytest tests/pipeline/test_images.py tests/pipeline/test_images_by_hand.py

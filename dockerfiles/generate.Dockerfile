@@ -30,13 +30,17 @@ LABEL org.opencontainers.image.title="aeolian/generate" \
       org.opencontainers.image.vendor="Aeolian" \
       org.opencontainers.image.base.name="python:3.11-slim-bookworm" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-2.0-only"
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian && mkdir -m 1777 /data
+# The first user of nearly every Linux desktop, so that a mounted folder can be written; in numbers, as Kubernetes wants it
+# to see that this is not root.
+RUN groupadd --gid 1000 aeolian \
+    && useradd --uid 1000 --gid 1000 --no-create-home --shell /usr/sbin/nologin aeolian \
+    && mkdir -m 1777 /data
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
 COPY --from=models /trained-models /trained-models
 COPY --from=code /code /
 WORKDIR /src
-USER aeolian
+USER 1000:1000
 # By itself it plays what the shipped model likes; with arguments it is `generate.py …` or `render.py …`.
 ENTRYPOINT ["python3"]
 CMD ["generate.py", "--save_path", "/data/my-song.mid"]

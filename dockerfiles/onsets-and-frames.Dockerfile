@@ -31,12 +31,15 @@ LABEL org.opencontainers.image.title="aeolian/onsets-and-frames" \
       org.opencontainers.image.vendor="Aeolian" \
       org.opencontainers.image.base.name="python:3.11-slim-bookworm" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin aeolian
+# The first user of nearly every Linux desktop, so that a mounted folder can be written; in numbers, as Kubernetes wants it
+# to see that this is not root.
+RUN groupadd --gid 1000 aeolian \
+    && useradd --uid 1000 --gid 1000 --no-create-home --shell /usr/sbin/nologin aeolian
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib HOME=/tmp
 COPY --from=packages /venv /venv
 COPY --from=models /trained-models /trained-models
 COPY --from=code /code /
 WORKDIR /src
-USER aeolian
+USER 1000:1000
 ENTRYPOINT ["python3"]
 CMD ["transcribe.py", "--help"]

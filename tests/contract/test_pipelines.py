@@ -122,7 +122,9 @@ def test_every_image_has_its_siblings_and_no_sibling_is_alone() -> None:
         assert f"requirements/{image}.txt" in dockerfile
         assert f"COPY containers/{image} /src" in dockerfile
         assert f'image.version="{__version__}"' in dockerfile
-        assert re.search(r"^USER aeolian$", dockerfile, re.M), "containers do not run as root"
+        assert re.findall(r"^USER (.*)$", dockerfile, re.M) == ["1000:1000"], (
+            "not root, in numbers that Kubernetes checks"
+        )
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: f"{path.parent.name}-{path.stem}")

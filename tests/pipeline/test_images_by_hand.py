@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("images")]
 __all__ = ["images"]
 SHIPPED = sorted(path.parent.name for path in (ROOT / "trained-models").glob("aeolian-piano-*/config.json"))
 ME = f"--user={os.getuid()}:{os.getgid()}"
+ROOT_USER = os.getuid() == 0
 SMALL = [f"--arg=music-transformer:--{flag}" for flag in ("epochs=1", "max_seq=64", "num_layers=1", "d_model=32")]
 
 
@@ -42,7 +43,7 @@ def here(tmp_path_factory):
 
 
 LONG = ["--entrypoint", "python", f"aeolian/generate:{__version__}", "generate.py"]
-SHORT = [f"aeolian/generate:{__version__}", "generate.py"]
+SHORT = ["aeolian/generate", "generate.py"]
 
 
 @pytest.mark.parametrize("form", [LONG, SHORT], ids=["long", "short"])
@@ -57,19 +58,73 @@ def test_the_commands_of_the_readme_make_a_song_that_is_the_callers(here, form):
     assert "generating 64/64" in done.stderr, "plain lines where there is no terminal"
 
 
+# The README's two commands, typed by a shell as they stand, but for `-it`: there is no terminal here.
+TYPED = [
+    command.replace(" -it ", " ").replace("docker run ", "docker run --rm --network=none ")
+    for command in COMMANDS
+    if command.startswith("docker ")
+]
+FIRST_USER = 1000
+SOMEBODY = 1234 if ROOT_USER else os.getuid()
+
+
+def folder_of(user, tmp_path):
+    """A folder as in the README that belongs to `user`, in which only that user can write."""
+    folder = tmp_path / "here"
+    (folder / "samples" / "midi").mkdir(parents=True)
+    (folder / "samples" / "midi" / "1.mid").write_bytes(SEED.read_bytes())
+    shutil.copytree(ROOT / "trained-models" / SHIPPED[0], folder / "trained-models" / SHIPPED[0])
+    if user != os.getuid():
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, user, user)
+    return folder
+
+
+def typed(command, folder):
+    return subprocess.run(["/bin/bash", "-ec", command], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def songs_in(folder):
+    """Each file that was made, and who owns it."""
+    known = {folder / "samples", folder / "trained-models"}
+    return {
+        str(path.relative_to(folder)): (path.stat().st_uid, path.stat().st_gid, path.read_bytes()[:4])
+        for path in folder.rglob("*")
+        if path.is_file() and not known & set(path.parents)
+    }
+
+
 @pytest.mark.skipif(not SHIPPED, reason="needs a model in trained-models/, which the README's commands name")
-def test_the_readmes_own_words(here):
-    """Typed by a shell, as they stand, but for `-it`: there is no terminal here."""
-    typed = [command for command in COMMANDS if command.startswith("docker ")]
-    assert len(typed) == 2
-    shutil.copytree(ROOT / "trained-models" / SHIPPED[0], here / "trained-models" / SHIPPED[0])
-    for command in typed:
-        words = command.replace(" -it ", " ").replace("docker run ", "docker run --rm --network=none ")
-        done = subprocess.run(["/bin/bash", "-ec", words], cwd=here, capture_output=True, text=True, check=False)
+@pytest.mark.skipif(
+    os.getuid() not in (0, FIRST_USER), reason="needs user 1000, or root, who can give that user a folder"
+)
+def test_the_readmes_own_words_work_for_the_first_user_of_a_machine(tmp_path):
+    folder = folder_of(FIRST_USER, tmp_path)
+    assert len(TYPED) == 2
+    for command in TYPED:
+        assert "--user" not in command
+        done = typed(command, folder)
         assert done.returncode == 0, done.stderr
-    songs = [here / "generated-music" / "my-sample-song-1.mid", here / "my-song.mid"]
-    assert [song.read_bytes()[:4] for song in songs] == [b"MThd", b"MThd"]
-    assert {song.stat().st_uid for song in songs} == {os.getuid()}
+    mine = (FIRST_USER, FIRST_USER, b"MThd")
+    assert songs_in(folder) == {"generated-music/my-sample-song-1.mid": mine, "my-song.mid": mine}
+
+
+@pytest.mark.skipif(not SHIPPED, reason="needs a model in trained-models/, which the README's commands name")
+@pytest.mark.skipif(os.getuid() == FIRST_USER, reason="needs another user than 1000, or root, who can give it a folder")
+def test_any_other_user_is_told_what_to_add_and_it_works(tmp_path):
+    folder = folder_of(SOMEBODY, tmp_path)
+    told = '--user "$(id -u):$(id -g)"'
+    for command in TYPED:
+        done = typed(command, folder)
+        assert (done.returncode, songs_in(folder)) == (1, {})
+        (sentence,) = done.stderr.splitlines()
+        assert sentence.startswith("error: Permission denied (/data")
+        assert sentence.endswith(f"pass {told}.")
+    ids = f"--user {SOMEBODY}:{SOMEBODY}" if ROOT_USER else told
+    for command in TYPED:
+        done = typed(command.replace("docker run ", f"docker run {ids} "), folder)
+        assert done.returncode == 0, done.stderr
+    assert [(uid, start) for uid, _, start in songs_in(folder).values()] == [(SOMEBODY, b"MThd")] * 2
 
 
 def test_on_a_terminal_there_is_a_bar(here):
@@ -102,7 +157,7 @@ def test_what_is_wrong_is_told_in_a_sentence(here, mount, options, sentence):
 
 
 def test_the_image_alone_plays_with_the_model_that_it_carries(tmp_path):
-    done = docker("run", f"--name=aeolian-test-{os.getpid()}", "--network=none", f"aeolian/generate:{__version__}")
+    done = docker("run", f"--name=aeolian-test-{os.getpid()}", "--network=none", "aeolian/generate")
     try:
         if not SHIPPED:
             assert "There is no model folder aeolian-piano-v1" in done.stderr
@@ -176,14 +231,14 @@ def test_nothing_is_left_of_building_and_the_labels_are_there():
         name = f"aeolian/{image}:{__version__}"
         config = json.loads(docker("image", "inspect", name).stdout)[0]["Config"]
         labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
-        assert (labels["title"], labels["version"], config["User"]) == (f"aeolian/{image}", __version__, "aeolian")
+        assert (labels["title"], labels["version"], config["User"]) == (f"aeolian/{image}", __version__, "1000:1000")
         assert {"description", "licenses", "base.name"} <= labels.keys()
         look = "ls /venv/bin | grep -c ^pip; ls -d /root/.cache /tmp/* 2>/dev/null; command -v gcc cc make"
         done = docker("run", "--rm", "--network=none", "--entrypoint=sh", name, "-c", look)
         assert done.stdout.split() == ["0"], image
 
 
-@pytest.mark.parametrize(("image", "limit_mb"), [("generate", 500)])
+@pytest.mark.parametrize(("image", "limit_mb"), [("audio-preprocessor", 450), ("generate", 500)])
 def test_an_image_is_no_larger_than_it_may_be(image, limit_mb):
     size = int(docker("image", "inspect", "--format={{.Size}}", f"aeolian/{image}:{__version__}").stdout)
     assert size / 1e6 <= limit_mb
