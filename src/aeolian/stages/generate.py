@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,18 @@ import numpy as np
 from aeolian import names
 from aeolian.errors import InputError, UsageError
 from aeolian.stages.folders import input_files, output_folder, whole_file
+from aeolian.stages.forked import in_processes
 from aeolian.stages.options import option
-from aeolian.stages.progress import progress
+from aeolian.stages.progress import Report, progress
 from aeolian.stages.report import StageReport, in_worker
 from aeolian.stages.shipped_models import find_model
+from aeolian.transcription.threads import available_threads
 
 if TYPE_CHECKING:
     from aeolian.music.codec import Tokens
     from aeolian.music.notes import Notes
     from aeolian.transformer.config import ModelConfig
     from aeolian.transformer.guides import Wishes
-    from aeolian.transformer.playing import Report
     from aeolian.transformer.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ EXTENSIONS = frozenset({".mid", ".midi"})
 DEFAULT_MODEL = "aeolian-piano-v1"
 DEFAULT_FOLDER = Path("generated-music")
 BRIDGES = 8
+SONGS_SIDE_BY_SIDE = 4  # in one process; more would hardly be faster, and leave other cores idle
 GOAL_EVENTS = 64
 
 
@@ -160,7 +163,7 @@ def _generate(
     weights: "Weights",
     source: Path | None,
     target: Path,
-    show: "Report",
+    show: Report,
 ) -> tuple[list[Path], dict[str, Any]]:
     """One seed, played on and written to `target`, or to files numbered after it; what was written, and of what kind.
 
@@ -203,31 +206,46 @@ def _rendered(config: Config, song: Path) -> list[Path]:
 
 
 def _continuations(
-    config: Config, model: "ModelConfig", weights: "Weights", prime: "Tokens", show: "Report"
+    config: Config, model: "ModelConfig", weights: "Weights", prime: "Tokens", show: Report
 ) -> "list[Tokens]":
     from aeolian.transformer.decoding import Decoder
-    from aeolian.transformer.playing import beam_search, likeliest_bridge, play_on
+    from aeolian.transformer.playing import beam_search, fit, play_on
     from aeolian.transformer.sampling import Sampling
 
-    goal = _goal(config.bridge_to) if config.bridge_to else None
-    samples = config.samples if goal is None or config.samples > 1 else BRIDGES
-    decoder = Decoder(model, weights, batch=config.beam if config.beam > 1 else samples, context=config.max_seq)
     if config.beam > 1:
+        decoder = Decoder(model, weights, batch=config.beam, context=config.max_seq)
         return [beam_search(decoder, prime, config.length, show, longest_rest_s=config.longest_rest)]
-    played = play_on(
-        decoder,
-        prime,
-        config.length,
-        Sampling(config.temperature, config.top_k, config.top_p, config.min_p, config.surprise),
-        [_random_numbers(config.seed, prime, number) for number in range(samples)],
-        show,
-        wishes=_wishes(config),
-        longest_rest_s=config.longest_rest,
-    )
-    if goal is None:
-        return [np.concatenate(parts) for parts in played]
-    best = likeliest_bridge(decoder, [events for events, _ in played], goal[:GOAL_EVENTS])
-    return [np.concatenate([*played[best], goal])]
+    goal = _goal(config.bridge_to) if config.bridge_to else np.empty(0, np.int16)
+    how = Sampling(config.temperature, config.top_k, config.top_p, config.min_p, config.surprise)
+
+    def play(numbers: Sequence[int], report: Report) -> "list[tuple[Tokens, float]]":
+        decoder = Decoder(model, weights, batch=len(numbers), context=config.max_seq)
+        randoms = [_random_numbers(config.seed, prime, number) for number in numbers]
+        played = play_on(
+            decoder,
+            prime,
+            config.length,
+            how,
+            randoms,
+            report,
+            wishes=_wishes(config),
+            longest_rest_s=config.longest_rest,
+        )
+        fits = fit(decoder, [events for events, _ in played], goal[:GOAL_EVENTS])
+        return list(zip(map(np.concatenate, played), fits.tolist(), strict=True))
+
+    samples = config.samples if not config.bridge_to or config.samples > 1 else BRIDGES
+    songs = [song for group in in_processes(play, _groups(samples), available_threads(), show) for song in group]
+    if not config.bridge_to:
+        return [events for events, _ in songs]
+    best, _ = max(songs, key=lambda song: song[1])
+    return [np.concatenate([best, goal])]
+
+
+def _groups(samples: int) -> list[list[int]]:
+    """The numbers of the songs that are played side by side: whatever the machine, since sums round by group."""
+    count = max(-(-samples // SONGS_SIDE_BY_SIDE), min(2, samples))
+    return [list(range(samples))[n * samples // count : (n + 1) * samples // count] for n in range(count)]
 
 
 def _wishes(config: Config) -> "Wishes":

@@ -83,17 +83,17 @@ def beam_search(decoder: Decoder, prime: Tokens, length: int, report: Report, *,
     return np.concatenate([played[0], grammars[0].closing()])
 
 
-def likeliest_bridge(decoder: Decoder, played: Sequence[Tokens], goal: Tokens) -> int:
-    """Which of the sequences that `decoder` has just played makes the events [n] of `goal` likeliest to follow.
+def fit(decoder: Decoder, played: Sequence[Tokens], goal: Tokens) -> Floats:
+    """How likely the events [n] of `goal` are after each sequence that `decoder` has just played: nats [batch].
 
     The model hears from left to right, so what must come is not known while it plays: many bridges are tried instead.
     """
-    totals = np.zeros(decoder.batch)
+    totals = np.zeros(decoder.batch, np.float32)
     logits = decoder.step(np.array([tokens[-1] for tokens in played]))
     for token in goal.tolist():
         totals += log_probabilities(logits)[:, token]
         logits = decoder.step(np.full(decoder.batch, token))
-    return int(totals.argmax())
+    return totals
 
 
 def _read(prime: Tokens, longest_rest_s: int) -> Grammar:

@@ -226,3 +226,15 @@ def test_no_tensorflow_no_keras_and_the_flags_as_they_are_known(model: Path, see
     lost = generate(f"--load_path={tmp_path / 'none'}", *known[1:])
     assert lost.returncode == 2
     assert lost.stderr.startswith("error: There is no model folder")
+
+
+def test_samples_are_the_same_whatever_cores_there_are(
+    model: Path, seed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    for cores in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", cores)
+        play(model, seed, tmp_path / cores / "s.mid", samples=9, length=60)
+        written.append([(tmp_path / cores / f"s-{number}.mid").read_bytes() for number in range(1, 10)])
+    assert written[0] == written[1]
+    assert len(set(written[0])) == 9
