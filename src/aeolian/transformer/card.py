@@ -79,8 +79,13 @@ def _facts(config: ModelConfig) -> str:
 | architecture | {config.architecture} |
 | parameters | {count(config):,} |
 | layers × width, heads, inner width | {config.num_layers} × {config.d_model}, {config.num_heads}, {config.d_ff} |
+| activation; convolution on queries, keys, values | {config.activation}; {_convolution(config.convolution)} |
 | context | {config.max_seq} tokens |
 | vocabulary | {config.vocabulary_size} tokens (`vocabulary.json`) |"""
+
+
+def _convolution(width: int) -> str:
+    return f"over {width} tokens" if width > 1 else "none"
 
 
 def _nats(value: float | None) -> str:
