@@ -186,9 +186,9 @@ class Decoder:
         scores, distances = self._scores[:size].reshape(-1, heads, end), self._distances[:size].reshape(-1, end)
         query, mixed = self._query, self._mixed
         np.matmul(self._keys[n, :, :, shared:end], query[..., None], out=scores[:, :, shared:, None])
-        if shared:  # [heads, batch, shared]: these keys are read once for all sequences
-            by_head = query.transpose(1, 0, 2) @ self._keys[n, 0, :, :shared].transpose(0, 2, 1)
-            scores[:, :, :shared] = by_head.transpose(1, 0, 2)
+        if shared:  # these keys are read once for all sequences
+            by_head = self._keys[n, 0, :, :shared] @ query.transpose(1, 2, 0)
+            scores[:, :, :shared] = by_head.transpose(2, 0, 1)
         np.matmul(query.reshape(-1, head_dim), layer.relative[:, layer.relative.shape[1] - end :], out=distances)
         scores += distances.reshape(scores.shape)
         scores -= scores.max(axis=-1, keepdims=True)
