@@ -3,9 +3,9 @@
 Keys and values of past tokens are kept, so a token costs what it adds; those of a beginning that all sequences have in
 common are kept and read once. Most of layer normalisation is folded into the matrices (`folding.py`).
 
-Beyond the context the decoder re-anchors: it takes the second half of its window as the start of a new one and reads
-it in one pass. So the logits are always exactly those of the model for the last max_seq/2 … max_seq tokens, a piece
-may be of any length, and memory stays constant.
+A full window can be cut back to a mark, after which something else is then read (`anchoring.py`). Where it is not,
+the decoder takes its second half as the start of a new one and reads that in one pass. So the logits are always exactly
+those of the model for the window, a piece may be of any length, and memory stays constant.
 """
 
 import numpy as np
@@ -47,12 +47,18 @@ class Decoder:
         # What the convolutions still need of the last tokens: queries, keys and values as they were before.
         self._recent = np.zeros((config.num_layers, config.convolution - 1, 3 * config.d_model, batch), np.float32)
         self._length = self._shared = 0  # of the window; of its beginning that all sequences have in common
+        self._marked: tuple[int, Floats] = 0, self._recent.copy()
         self._make_buffers()
 
     @property
     def length(self) -> int:
         """How many tokens the present window holds."""
         return self._length
+
+    @property
+    def tokens(self) -> Ids:
+        """The present window's [batch, length]."""
+        return self._tokens[:, : self._length].copy()
 
     def read(self, tokens: Ids) -> Floats:
         """Appends tokens [batch, n], n ≥ 1, in few passes; logits [batch, vocabulary] of what follows the last."""
@@ -63,9 +69,9 @@ class Decoder:
             start = -(-first // half) * half
             appended = np.concatenate([self._tokens[:, : self._length], appended], axis=1)[:, start:]
             self._restart()
-        alike = self._length == 0 and self.batch > 1 and bool((appended == appended[0]).all())
+        alike = self._length == self._shared and self.batch > 1 and bool((appended == appended[0]).all())
         if not alike:
-            self._part()
+            self._spread()
         for start in range(0, appended.shape[1], READ_BLOCK):
             hidden = self._read_block(appended[:, start : start + READ_BLOCK], rows=1 if alike else self.batch)
         if alike:
@@ -89,17 +95,26 @@ class Decoder:
         hidden = np.concatenate(blocks, axis=1)
         return _times(self._scaled(hidden), self._output)
 
+    def mark(self) -> None:
+        """Remembers where the window ends now, so that it can be cut there."""
+        self._marked = self._length, self._recent.copy()
+
+    def cut(self) -> None:
+        """Forgets what came after the mark; without one, everything."""
+        self._length, recent = self._marked
+        self._shared = min(self._shared, self._length)
+        self._recent[:] = recent
+
     def _restart(self) -> None:
         """Empties the window."""
         self._length = self._shared = 0
         self._recent[:] = 0.0
+        self.mark()
 
-    def _part(self) -> None:
-        """Gives every sequence its own copy of the beginning that all had in common."""
-        if self._shared:
-            for cache in (self._keys, self._values):
-                cache[:, 1:, :, : self._shared] = cache[:, :1, :, : self._shared]
-            self._shared = 0
+    def _spread(self) -> None:
+        """Writes the beginning that all sequences have in common to each, for `_read_block`."""
+        for cache in (self._keys, self._values):
+            cache[:, 1:, :, : self._shared] = cache[:, :1, :, : self._shared]
 
     def step(self, tokens: Ids) -> Floats:
         """Appends one token [batch] to each sequence; logits [batch, vocabulary], valid until the next call."""
