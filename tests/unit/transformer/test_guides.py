@@ -86,6 +86,27 @@ def test_a_run_of_pitches_does_not_come_twice_whatever_the_time_between() -> Non
     assert leaning(NoRepeat(1), 60).tolist()[60] == -50
 
 
-def test_a_wish_for_nothing_has_no_guides() -> None:
-    assert Wishes().guides(NOTHING) == []
-    assert len(Wishes("C", 3.0, 5.0, 2.0, 16).guides(NOTHING)) == 3  # no pulse in no music
+def test_a_run_may_come_so_often_within_a_span() -> None:
+    twice = [60, 62, 64, 60, 62, 64, 60, 62]
+    assert not leaning(NoRepeat(3, 3), *twice).any()
+    assert leaning(NoRepeat(3, 2), *twice).nonzero()[0].tolist() == [64]
+    # The first of the two is 6 onsets back, of which the run's last counts.
+    assert leaning(NoRepeat(3, 2, 6), *twice).nonzero()[0].tolist() == [64]
+    assert not leaning(NoRepeat(3, 2, 5), *twice).any()
+    remembering = NoRepeat(3, 2, 5)
+    for token in np.random.default_rng(0).integers(0, 128, 5000).tolist():
+        remembering.follow(token)
+    assert len(remembering._seen) <= 5
+
+
+def test_nothing_goes_round_in_circles_for_ever() -> None:
+    [circles] = Wishes().guides(np.array([60, 64] * 12, np.int16))  # 24 onsets, once
+    for pitch in [60, 64] * 5 + [60]:
+        assert not leaning(circles).any()
+        circles.follow(pitch)
+    assert leaning(circles).nonzero()[0].tolist() == [64]
+
+
+def test_a_wish_for_nothing_has_no_other_guide() -> None:
+    assert [type(guide) for guide in Wishes().guides(NOTHING)] == [NoRepeat]
+    assert len(Wishes("C", 3.0, 5.0, 2.0, 16).guides(NOTHING)) == 4  # no pulse in no music
