@@ -12,37 +12,47 @@ from aeolian.music.vocabulary import NOTE_OFF, NOTE_ON, TIME_SHIFT, VELOCITY
 from aeolian.transformer.decoding import Decoder, Ids
 from aeolian.transformer.weights import Floats
 
-_KEPT = 1 / 2  # of the context: the beginning that stays
-_AGAIN = 1 / 16  # of the context: the last events, read anew after it
 _ONE_SECOND = TIME_SHIFT.end_token - 1
 _MEDIUM = (VELOCITY.first_token + VELOCITY.end_token) // 2
 
 
-def begin(decoder: Decoder, tokens: Ids) -> Floats:
-    """Reads tokens [batch, n], n ≥ 1, as the beginning of a piece, or its end if it is longer than the context.
+class Anchored:
+    """A decoder for pieces of any length.
 
-    Returns the logits [batch, vocabulary] of what follows, as `step` does.
+    Half of the context is kept, the last sixteenth of it is read anew after that, and so again whenever another
+    quarter is full: of what the model then hears, no more than a third was not there from the beginning.
     """
-    kept = int(_KEPT * decoder.context)
-    if tokens.shape[1] > decoder.context:
-        tokens = tokens[:, -kept:]
-    logits = decoder.read(tokens[:, :kept])
-    if decoder.length == kept:
-        decoder.mark()
-    return decoder.read(tokens[:, kept:]) if tokens.shape[1] > kept else logits
 
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+        context = decoder.context
+        self._kept, self._again, self._full = context // 2, max(1, context // 16), context
 
-def step(decoder: Decoder, tokens: Ids) -> Floats:
-    """Appends one token [batch] to each sequence; what does not fit into the context with it is left out."""
-    if decoder.length == decoder.context:
-        windows = np.concatenate([decoder.tokens, np.asarray(tokens)[:, None]], axis=1)
-        decoder.cut()
-        size = max(1, int(_AGAIN * decoder.context))
-        return decoder.read(np.stack([joined(window, decoder.length, size) for window in windows]))
-    logits = decoder.step(tokens)
-    if decoder.length == int(_KEPT * decoder.context):
-        decoder.mark()
-    return logits
+    def begin(self, tokens: Ids) -> Floats:
+        """Reads tokens [batch, n], n ≥ 1, as the beginning of a piece, or its end if it is longer than the context.
+
+        Returns the logits [batch, vocabulary] of what follows, as `step` does.
+        """
+        decoder, kept = self.decoder, self._kept
+        if tokens.shape[1] > decoder.context:
+            tokens = tokens[:, -kept:]
+        logits = decoder.read(tokens[:, :kept])
+        if decoder.length == kept:
+            decoder.mark()
+        return decoder.read(tokens[:, kept:]) if tokens.shape[1] > kept else logits
+
+    def step(self, tokens: Ids) -> Floats:
+        """Appends one token [batch] to each sequence; what is then too much for the window is left out."""
+        decoder = self.decoder
+        if decoder.length == self._full:
+            windows = np.concatenate([decoder.tokens, np.asarray(tokens)[:, None]], axis=1)
+            decoder.cut()
+            self._full = max(self._kept + self._again + 1, 3 * decoder.context // 4)
+            return decoder.read(np.stack([joined(window, self._kept, self._again) for window in windows]))
+        logits = decoder.step(tokens)
+        if decoder.length == self._kept:
+            decoder.mark()
+        return logits
 
 
 def joined(window: Tokens, kept: int, size: int) -> Tokens:

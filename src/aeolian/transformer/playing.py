@@ -6,7 +6,7 @@ import numpy as np
 
 from aeolian.music.codec import Tokens
 from aeolian.music.vocabulary import START
-from aeolian.transformer.anchoring import begin, step
+from aeolian.transformer.anchoring import Anchored
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.grammar import Grammar
 from aeolian.transformer.guides import Wishes
@@ -36,7 +36,8 @@ def play_on(
     grammars = [_read(prime, longest_rest_s) for _ in range(decoder.batch)]
     guides = [wishes.guides(prime) for _ in range(decoder.batch)]
     steering = [Steering(how) for _ in range(decoder.batch)]
-    logits = begin(decoder, _beginning(decoder, prime)) if length else None
+    heard = Anchored(decoder)
+    logits = heard.begin(_beginning(decoder, prime)) if length else None
     played = np.zeros((decoder.batch, length), dtype=np.int16)
     chosen = np.zeros(decoder.batch, dtype=np.int64)
     for done in range(length):
@@ -54,7 +55,7 @@ def play_on(
         played[:, done] = chosen
         report(done + 1, length, "")
         if done + 1 < length:
-            logits = step(decoder, chosen)
+            logits = heard.step(chosen)
     return [(row, grammar.closing()) for row, grammar in zip(played, grammars, strict=True)]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aeolian.music.vocabulary import NUM_EVENTS, START
-from aeolian.transformer.anchoring import begin, joined, step
+from aeolian.transformer.anchoring import Anchored, joined
 from aeolian.transformer.config import ARCHITECTURES, ModelConfig
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.grammar import Grammar
@@ -73,13 +73,14 @@ def test_the_logits_are_the_model_s_for_the_beginning_the_join_and_the_end(
     weights = random_weights(config)
     decoder, alone = Decoder(config, weights, batch=2), Decoder(config, weights)
     music = np.stack([some_music(700, 0), some_music(700, 1)])
-    begin(decoder, music[:, :100])  # shorter than what is kept: its continuation is kept with it
-    cuts = 0
+    heard = Anchored(decoder)
+    heard.begin(music[:, :100])  # shorter than what is kept: its continuation is kept with it
+    lengths = []
     for column in range(100, 700):
         before = decoder.tokens
-        logits = step(decoder, music[:, column])
+        logits = heard.step(music[:, column])
         if decoder.length < before.shape[1]:
-            cuts += 1
+            lengths.append(before.shape[1])
             assert decoder.length == 160 + 20
             for row in range(2):
                 new = joined(np.append(before[row], music[row, column]), 160, 20)
@@ -87,7 +88,7 @@ def test_the_logits_are_the_model_s_for_the_beginning_the_join_and_the_end(
                 assert decoder.tokens[row].tolist() == expected.tolist()
                 alone.cut()
                 np.testing.assert_allclose(logits[row], alone.read(expected[None])[0], atol=2e-5)
-    assert cuts == 3
+    assert lengths == [320, *[240] * 6]  # the first window is filled, the others to three quarters
     alone.cut()  # nothing was marked: it is empty again
     np.testing.assert_allclose(logits[1], alone.read(decoder.tokens[1:])[0], atol=2e-5)
 
@@ -95,10 +96,11 @@ def test_the_logits_are_the_model_s_for_the_beginning_the_join_and_the_end(
 def test_the_beginning_stays_for_ever_in_the_same_memory(small: Small, random_weights: Make) -> None:
     config = small()
     decoder = Decoder(config, random_weights(config))
-    begin(decoder, TOKENS[:1, :50])
+    heard = Anchored(decoder)
+    heard.begin(TOKENS[:1, :50])
     sizes = set()
     for column in range(50, 700):
-        assert np.isfinite(step(decoder, TOKENS[:1, column])).all()
+        assert np.isfinite(heard.step(TOKENS[:1, column])).all()
         assert decoder.tokens[0, :32].tolist() == TOKENS[0, :32].tolist()
         sizes.add(sum(a.nbytes for a in vars(decoder).values() if isinstance(a, np.ndarray)))
     assert len(sizes) == 1
@@ -108,7 +110,7 @@ def test_of_a_beginning_longer_than_the_context_the_end_is_heard(small: Small, r
     config = small()
     weights = random_weights(config)
     decoder, fresh = Decoder(config, weights), Decoder(config, weights)
-    logits = begin(decoder, TOKENS[:1, :65])
+    logits = Anchored(decoder).begin(TOKENS[:1, :65])
     np.testing.assert_allclose(logits, fresh.read(TOKENS[:1, 33:65]), atol=2e-5)
     decoder.step(TOKENS[:1, 65])
     decoder.cut()
@@ -118,12 +120,21 @@ def test_of_a_beginning_longer_than_the_context_the_end_is_heard(small: Small, r
 def test_a_beginning_that_all_have_in_common_stays_common(small: Small, random_weights: Make) -> None:
     config = small(max_seq=320)
     weights = random_weights(config)
-    together, alone = Decoder(config, weights, batch=3), [Decoder(config, weights) for _ in range(3)]
-    prime = np.repeat(TOKENS[:1, :200], 3, axis=0)
-    for decoder in (together, *alone):
-        begin(decoder, prime[: decoder.batch])
+    together, *alone = (Anchored(Decoder(config, weights, batch=batch)) for batch in (3, 1, 1, 1))
+    for heard in (together, *alone):
+        heard.begin(np.repeat(TOKENS[:1, :200], heard.decoder.batch, axis=0))
     for column in range(200, 500):
-        logits = step(together, TOKENS[:, column])
-        for row, decoder in enumerate(alone):
-            np.testing.assert_allclose(logits[row], step(decoder, TOKENS[row : row + 1, column])[0], atol=2e-5)
-    assert together._shared == 160
+        logits = together.step(TOKENS[:, column])
+        for row, heard in enumerate(alone):
+            np.testing.assert_allclose(logits[row], heard.step(TOKENS[row : row + 1, column])[0], atol=2e-5)
+    assert together.decoder._shared == 160
+
+
+@pytest.mark.parametrize("context", [2, 3, 5, 8, 13, 21])
+def test_a_handful_of_tokens_is_a_context_too(context: int, small: Small, random_weights: Make) -> None:
+    config = small()
+    heard = Anchored(Decoder(config, random_weights(config), context=context))
+    heard.begin(TOKENS[:1, :1])
+    for column in range(1, 120):
+        assert np.isfinite(heard.step(TOKENS[:1, column])).all()
+        assert heard.decoder.length <= context
