@@ -3,15 +3,16 @@
 ENGINE_PID=""
 
 engine_up() {
-    if docker info > /dev/null 2>&1; then return; fi
-    if [ ! -x ../shared/bin/docker-up ]; then
+    local answered=yes told=0
+    docker info > /dev/null 2>&1 || answered=no
+    if [ -x ../shared/bin/docker-up ]; then
+        timeout 400 ../shared/bin/docker-up >&2 || told=$?
+    elif [ $answered = no ]; then
         echo "ci: no Docker engine answers, and there is no ../shared/bin/docker-up; images are not tested here" >&2
         return 1
     fi
-    local told=0
-    ../shared/bin/docker-up >&2 || told=$?
-    if docker info > /dev/null 2>&1; then ENGINE_PID=$(cat /var/run/docker.pid); fi
-    if [ "$told" != 0 ]; then
+    if [ $answered = no ] && docker info > /dev/null 2>&1; then ENGINE_PID=$(cat /var/run/docker.pid); fi
+    if [ $told != 0 ]; then
         echo "ci: docker-up ended with code $told; images are not tested here" >&2
         return 1
     fi
@@ -19,7 +20,7 @@ engine_up() {
 
 engine_down() {
     if [ -z "$ENGINE_PID" ]; then return; fi
-    kill "$ENGINE_PID"
+    kill "$ENGINE_PID" 2> /dev/null || return 0
     for _ in $(seq 100); do kill -0 "$ENGINE_PID" 2> /dev/null || return 0; sleep 0.2; done
     echo "ci: the Docker engine $ENGINE_PID did not end" >&2
 }
