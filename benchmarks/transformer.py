@@ -1,9 +1,10 @@
 """The Music Transformer's speed at the ancestor's size, as ratios to limits measured in the same run.
 
 Training: tokens/s beside what the arithmetic would allow at the speed of a large matrix product on this machine.
-Decoding: tokens/s with the key/value cache, beside one sequence and beside reading the whole past for every token.
+Decoding: tokens/s with the key/value cache, beside one sequence, beside the speed at which memory can be read, and
+beside reading the whole past for every token.
 
-    python benchmarks/transformer.py [--steps 3] [--batch 2] [--length 2048] [--architecture ancestor]
+    python benchmarks/transformer.py [--steps 3] [--batch 2] [--length 2048] [--architecture ancestor] [--d_ff 128]
 """
 
 import argparse
@@ -14,21 +15,25 @@ from collections.abc import Callable
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from aeolian.stages.forked import in_processes
+from aeolian.stages.progress import Report
 from aeolian.transformer.config import ARCHITECTURES, ModelConfig, preset
 from aeolian.transformer.decoding import Decoder
-from aeolian.transformer.weights import expected_shapes
+from aeolian.transformer.weights import Weights, expected_shapes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="ancestor")
+    parser.add_argument("--d_ff", type=int, help="inner width  [default: the architecture's]")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--length", type=int, default=2048)
     arguments = parser.parse_args()
-    config = preset(arguments.architecture, d_model=256, max_seq=arguments.length, dropout=0.1)
+    config = preset(arguments.architecture, d_model=256, d_ff=arguments.d_ff, max_seq=arguments.length, dropout=0.1)
     decoding(config, arguments.length)
-    training(config, arguments.batch, arguments.steps)
+    if arguments.steps:
+        training(config, arguments.batch, arguments.steps)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -51,36 +56,58 @@ def flops_per_token(config: ModelConfig) -> float:
 
 
 def decoding(config: ModelConfig, length: int) -> None:
-    """As `generate` decodes: one BLAS thread; several sequences after a common beginning, as of `--samples`."""
+    """As `generate` decodes: one BLAS thread a process, four sequences of `--samples` in each."""
     rng = np.random.default_rng(0)
     shapes = expected_shapes(config)
     weights = {name: (0.05 * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
     with threadpool_limits(1, "blas"):
         past = np.zeros((1, length // 2), np.int64)
         without = 1.0 / seconds(lambda: Decoder(config, weights).read(past))
-        alone: dict[int, float] = {}
-        for batch, beginning in ((1, 0), (8, 0), (8, 512)):
-            for done, rate in rates(Decoder(config, weights, batch=batch), beginning, length).items():
-                first = alone.setdefault(done, rate)
-                print(
-                    f"decoding, batch {batch}, after {beginning:3d} in common, first {done:4d}: {rate:6.0f} tokens/s, "
-                    f"{rate / first:.1f} times batch 1, {rate / without:4.0f} times no cache at half the context"
-                )
+        for beginning in (0, 512):
+            alone: dict[int, float] = {}
+            for groups in ([[0]], [[0, 1, 2, 3], [4, 5, 6, 7]]):
+                for done, rate in rates(config, weights, groups, beginning, length).items():
+                    first = alone.setdefault(done, rate)
+                    limit = memory_limit(config, weights, groups, beginning, done)
+                    print(
+                        f"decoding, {sum(map(len, groups))} after {beginning:3d} in common, first {done:4d}: "
+                        f"{rate:5.0f} tokens/s, {rate / first:.1f} times one; {rate / limit:3.0%} of what reading "
+                        f"weights, keys and values allows; {rate / without:4.0f} times no cache at half the context",
+                        flush=True,
+                    )
 
 
-def rates(decoder: Decoder, beginning: int, length: int) -> dict[int, float]:
-    """Tokens/s over the first so many tokens after a beginning that all sequences have in common."""
-    if beginning:
-        decoder.read(np.zeros((decoder.batch, beginning), np.int64))
-    found, spent_s = {}, 0.0
-    tokens = np.arange(decoder.batch)
-    for done in range(1, length + 1):
-        started_s = time.perf_counter()
-        tokens[:] = decoder.step(tokens).argmax(axis=-1)
-        spent_s += time.perf_counter() - started_s
-        if done in (256, 768, length):
-            found[done] = decoder.batch * done / spent_s
-    return found
+def rates(
+    config: ModelConfig, weights: Weights, groups: list[list[int]], beginning: int, length: int
+) -> dict[int, float]:
+    """Tokens/s of all groups, each in a process, over the first so many tokens after a beginning in common."""
+
+    def play(group: list[int], report: Report) -> dict[int, float]:
+        decoder = Decoder(config, weights, batch=len(group))
+        if beginning:
+            decoder.read(np.zeros((decoder.batch, beginning), np.int64))
+        found, tokens, started_s = {}, np.array(group), time.perf_counter()
+        for done in range(1, min(length, config.max_seq - beginning) + 1):
+            tokens[:] = decoder.step(tokens).argmax(axis=-1)
+            if done in (256, 768, config.max_seq - beginning):
+                found[done] = time.perf_counter() - started_s
+        return found
+
+    spent_s = in_processes(play, groups, len(groups), lambda done, total, note="": None)
+    return {done: sum(map(len, groups)) * done / max(each[done] for each in spent_s) for done in spent_s[0]}
+
+
+def memory_limit(config: ModelConfig, weights: Weights, groups: list[list[int]], beginning: int, done: int) -> float:
+    """Tokens/s if each process did nothing but read what a step needs, of the mean length, all at the same time."""
+    numbers = sum(weight.size for weight in weights.values())
+    songs = max(map(len, groups))
+    numbers += 2 * config.num_layers * config.d_model * (beginning + songs * done // 2)
+
+    def read(_: int, report: Report) -> float:
+        everything = np.ones(numbers, np.float32)
+        return sorted(seconds(everything.max) for _ in range(9))[4]
+
+    return sum(map(len, groups)) / max(in_processes(read, range(len(groups)), len(groups), lambda *_: None))
 
 
 def training(config: ModelConfig, batch: int, steps: int) -> None:

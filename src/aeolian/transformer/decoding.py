@@ -120,7 +120,7 @@ class Decoder:
         """Appends one token [batch] to each sequence; logits [batch, vocabulary], valid until the next call."""
         if self._length == self.context:
             return self.read(np.asarray(tokens)[:, None])
-        at, x, epsilon = self._length, self._x, self.config.norm_epsilon
+        at, x = self._length, self._x
         self._tokens[:, at] = tokens
         x[...] = self._embedding.take(tokens, axis=0, mode="clip").T
         if self._positions is not None:
@@ -129,12 +129,12 @@ class Decoder:
         for n, layer in enumerate(self._layers):
             self._attend_one(n, layer)
             if not self.pre_norm:
-                _normalise(x.T, layer.norms[0], layer.norms[1], epsilon)
+                self._normalise_columns(layer.norms[0], layer.norms[1])
             inner = _product(layer.inner, self._scaled_columns(), self._inner[:-1])
             _activated(inner, self.config.activation)
             x += _product(layer.outer, self._inner, self._added)
             if not self.pre_norm:
-                _normalise(x.T, layer.norms[2], layer.norms[3], epsilon)
+                self._normalise_columns(layer.norms[2], layer.norms[3])
         self._result[...] = _product(self._output, self._scaled_columns(), self._columns).T
         return self._result
 
@@ -166,11 +166,24 @@ class Decoder:
         """What a matrix is multiplied with: the stream [d_model + 1, batch], with what is left of a norm done."""
         if not self.pre_norm:
             return self._stream
+        np.divide(self._x, self._root(), out=self._normed[:-1])
+        return self._normed
+
+    def _normalise_columns(self, gamma: Floats, beta: Floats) -> None:
+        """Layer normalisation of the stream, in place."""
+        mean: Floats = np.add.reduce(self._x, axis=0)
+        mean /= self.config.d_model
+        self._x -= mean
+        self._x /= self._root()
+        self._x *= gamma[:, None]
+        self._x += beta[:, None]
+
+    def _root(self) -> Floats:
+        """sqrt(mean square + ε) of each column of the stream: [batch]."""
         root: Floats = np.vecdot(self._x.T, self._x.T)
         root /= self.config.d_model
         root += np.float32(self.config.norm_epsilon)
-        np.divide(self._x, np.sqrt(root, out=root), out=self._normed[:-1])
-        return self._normed
+        return np.sqrt(root, out=root)
 
     def _attend_one(self, n: int, layer: Layer) -> None:
         """Attention of the newest token to itself and all before it, added to the stream."""
@@ -206,13 +219,13 @@ class Decoder:
             scores[:, :, :shared] = by_head.transpose(2, 0, 1)
         np.matmul(query.reshape(-1, head_dim), layer.relative[:, layer.relative.shape[1] - end :], out=distances)
         scores += distances.reshape(scores.shape)
-        scores -= scores.max(axis=-1, keepdims=True)
+        scores -= np.maximum.reduce(scores, axis=-1, keepdims=True)
         np.exp(scores, out=scores)
         np.matmul(scores[:, :, None, shared:], self._values[n, :, :, shared:end], out=mixed)
         if shared:
             by_head = scores[:, :, :shared].transpose(1, 0, 2) @ self._values[n, 0, :, :shared]
             mixed[:, :, 0] += by_head.transpose(1, 0, 2)
-        mixed /= scores.sum(axis=-1)[..., None, None]
+        mixed /= np.add.reduce(scores, axis=-1)[..., None, None]
 
     def _read_block(self, tokens: npt.NDArray[np.int64], rows: int) -> Floats:
         """Appends tokens [batch, m] that fit in the window; hidden states [rows, m, d_model] of the first `rows`."""
@@ -295,9 +308,9 @@ def _times(x: Floats, matrix: Floats) -> Floats:
 
 def _product(matrix: Floats, columns: Floats, out: Floats) -> Floats:
     """A matrix [m, n] times a few columns [n, batch], a part of its rows at a time."""
-    if columns.shape[1] > _FEW_SEQUENCES:
-        return np.matmul(matrix, columns, out=out)
     rows = max(1, _SMALL_PRODUCT // columns.size)
+    if rows >= len(matrix) or columns.shape[1] > _FEW_SEQUENCES:
+        return np.matmul(matrix, columns, out=out)
     for start in range(0, len(matrix), rows):
         np.matmul(matrix[start : start + rows], columns, out=out[start : start + rows])
     return out
