@@ -19,6 +19,7 @@ from aeolian.stages.forked import in_processes
 from aeolian.stages.progress import Report
 from aeolian.transformer.config import ARCHITECTURES, ModelConfig, preset
 from aeolian.transformer.decoding import Decoder
+from aeolian.transformer.folding import folded
 from aeolian.transformer.weights import Weights, expected_shapes
 
 
@@ -83,7 +84,7 @@ def rates(
     """Tokens/s of all groups, each in a process, over the first so many tokens after a beginning in common."""
 
     def play(group: list[int], report: Report) -> dict[int, float]:
-        decoder = Decoder(config, weights, batch=len(group))
+        decoder = Decoder(config, matrices, batch=len(group))
         if beginning:
             decoder.read(np.zeros((decoder.batch, beginning), np.int64))
         found, tokens, started_s = {}, np.array(group), time.perf_counter()
@@ -93,6 +94,7 @@ def rates(
                 found[done] = time.perf_counter() - started_s
         return found
 
+    matrices = folded(weights, config)
     spent_s = in_processes(play, groups, len(groups), lambda done, total, note="": None)
     return {done: sum(map(len, groups)) * done / max(each[done] for each in spent_s) for done in spent_s[0]}
 

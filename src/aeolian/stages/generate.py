@@ -209,17 +209,19 @@ def _continuations(
     config: Config, model: "ModelConfig", weights: "Weights", prime: "Tokens", show: Report
 ) -> "list[Tokens]":
     from aeolian.transformer.decoding import Decoder
+    from aeolian.transformer.folding import folded
     from aeolian.transformer.playing import beam_search, fit, play_on
     from aeolian.transformer.sampling import Sampling
 
+    matrices = folded(weights, model)  # here, so that all processes read the same memory
     if config.beam > 1:
-        decoder = Decoder(model, weights, batch=config.beam, context=config.max_seq)
+        decoder = Decoder(model, matrices, batch=config.beam, context=config.max_seq)
         return [beam_search(decoder, prime, config.length, show, longest_rest_s=config.longest_rest)]
     goal = _goal(config.bridge_to) if config.bridge_to else np.empty(0, np.int16)
     how = Sampling(config.temperature, config.top_k, config.top_p, config.min_p, config.surprise)
 
     def play(numbers: Sequence[int], report: Report) -> "list[tuple[Tokens, float]]":
-        decoder = Decoder(model, weights, batch=len(numbers), context=config.max_seq)
+        decoder = Decoder(model, matrices, batch=len(numbers), context=config.max_seq)
         randoms = [_random_numbers(config.seed, prime, number) for number in numbers]
         played = play_on(
             decoder,

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from aeolian.errors import UsageError
 from aeolian.transformer.config import ModelConfig
-from aeolian.transformer.folding import Layer, centred, folded, output
-from aeolian.transformer.positions import sinusoids
+from aeolian.transformer.folding import Folded, Layer, folded
 from aeolian.transformer.weights import Floats, Weights
 
 Ids = npt.NDArray[np.integer]
@@ -29,18 +28,16 @@ class Decoder:
     `context`: the window in tokens, at most (and by default) the model's max_seq.
     """
 
-    def __init__(self, config: ModelConfig, weights: Weights, *, batch: int = 1, context: int | None = None) -> None:
+    def __init__(
+        self, config: ModelConfig, weights: Weights | Folded, *, batch: int = 1, context: int | None = None
+    ) -> None:
         self.config, self.batch, self.context = config, batch, context or config.max_seq
         if not 2 <= self.context <= config.max_seq:
             raise UsageError(f"A context of {self.context} tokens is not within 2…{config.max_seq}, the model's own.")
         self.pre_norm = config.norm == "pre"
-        table = weights["embedding.embeddings"] * np.float32(config.d_model**0.5)
-        self._embedding = centred(table) if self.pre_norm else table
-        self._positions = sinusoids(config.max_seq, config.d_model) if config.positions == "sinusoid" else None
-        if self._positions is not None and self.pre_norm:
-            self._positions = centred(self._positions)
-        self._layers = [folded(weights, f"block_{n}", config) for n in range(config.num_layers)]
-        self._output = output(weights, config)
+        matrices = weights if isinstance(weights, Folded) else folded(weights, config)
+        self._embedding, self._positions = matrices.embedding, matrices.positions
+        self._layers, self._output = matrices.layers, matrices.output
         shape = (config.num_layers, batch, config.num_heads, self.context, config.head_dim)
         self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._tokens = np.zeros((batch, self.context), np.int64)

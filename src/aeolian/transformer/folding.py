@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aeolian.transformer.config import ModelConfig
+from aeolian.transformer.positions import sinusoids
 from aeolian.transformer.weights import Floats, Weights
 
 
@@ -29,7 +30,27 @@ class Layer:
     norms: tuple[Floats, Floats, Floats, Floats]  # gamma, beta, gamma, beta; used after the sublayers only
 
 
-def folded(weights: Weights, block: str, config: ModelConfig) -> Layer:
+@dataclass(frozen=True)
+class Folded:
+    """All that decoders of a model share, also those in processes that are forked when it is there."""
+
+    embedding: Floats  # [vocabulary, d_model]
+    positions: Floats | None  # [max_seq, d_model], if the model adds any
+    layers: list[Layer]
+    output: Floats  # [vocabulary, d_model + 1]
+
+
+def folded(weights: Weights, config: ModelConfig) -> Folded:
+    """The model's matrices."""
+    embedding = weights["embedding.embeddings"] * np.float32(config.d_model**0.5)
+    positions = sinusoids(config.max_seq, config.d_model) if config.positions == "sinusoid" else None
+    if config.norm == "pre":
+        embedding, positions = centred(embedding), None if positions is None else centred(positions)
+    layers = [_layer(weights, f"block_{n}", config) for n in range(config.num_layers)]
+    return Folded(embedding, positions, layers, _output(weights, config))
+
+
+def _layer(weights: Weights, block: str, config: ModelConfig) -> Layer:
     """The block of that name."""
 
     def get(name: str) -> Floats:
@@ -57,7 +78,7 @@ def folded(weights: Weights, block: str, config: ModelConfig) -> Layer:
     )
 
 
-def output(weights: Weights, config: ModelConfig) -> Floats:
+def _output(weights: Weights, config: ModelConfig) -> Floats:
     """The output's matrix [vocabulary, d_model + 1], the last normalisation folded in."""
     tied = config.tied_output
     kernel, bias = weights["embedding.embeddings"].T if tied else weights["output.kernel"], weights["output.bias"]
