@@ -19,14 +19,15 @@ _MEDIUM = (VELOCITY.first_token + VELOCITY.end_token) // 2
 class Anchored:
     """A decoder for pieces of any length.
 
-    Half of the context is kept, the last sixteenth of it is read anew after that, and so again whenever another
-    quarter is full: of what the model then hears, no more than a third was not there from the beginning.
+    Half of the context is kept. When the window is full, a thirty-second of it, what was played last, is read anew after
+    that half; and again whenever it is three quarters full. So of what the model hears no more than a third was not
+    there from the beginning, and a circle that it falls into has all but left its ears when the next window begins.
     """
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
         context = decoder.context
-        self._kept, self._again, self._full = context // 2, max(1, context // 16), context
+        self._kept, self._again, self._full = context // 2, max(1, context // 32), context
 
     def begin(self, tokens: Ids) -> Floats:
         """Reads tokens [batch, n], n ≥ 1, as the beginning of a piece, or its end if it is longer than the context.

@@ -81,14 +81,14 @@ def test_the_logits_are_the_model_s_for_the_beginning_the_join_and_the_end(
         logits = heard.step(music[:, column])
         if decoder.length < before.shape[1]:
             lengths.append(before.shape[1])
-            assert decoder.length == 160 + 20
+            assert decoder.length == 160 + 10
             for row in range(2):
-                new = joined(np.append(before[row], music[row, column]), 160, 20)
+                new = joined(np.append(before[row], music[row, column]), 160, 10)
                 expected = np.concatenate([music[row, :160], new])
                 assert decoder.tokens[row].tolist() == expected.tolist()
                 alone.cut()
                 np.testing.assert_allclose(logits[row], alone.read(expected[None])[0], atol=2e-5)
-    assert lengths == [320, *[240] * 6]  # the first window is filled, the others to three quarters
+    assert lengths == [320, *[240] * 5]  # the first window is filled, the others to three quarters
     alone.cut()  # nothing was marked: it is empty again
     np.testing.assert_allclose(logits[1], alone.read(decoder.tokens[1:])[0], atol=2e-5)
 
