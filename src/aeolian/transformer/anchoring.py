@@ -19,9 +19,9 @@ _MEDIUM = (VELOCITY.first_token + VELOCITY.end_token) // 2
 class Anchored:
     """A decoder for pieces of any length.
 
-    Half of the context is kept. When the window is full, a thirty-second of it, what was played last, is read anew after
-    that half; and again whenever it is three quarters full. So of what the model hears no more than a third was not
-    there from the beginning, and a circle that it falls into has all but left its ears when the next window begins.
+    Half of the context is kept. When the window is full, what was played last, a thirty-second of it, is read anew
+    after that half; and again whenever it is three quarters full. So of what the model hears no more than a third was
+    not there from the beginning, and a circle that it falls into has nearly left its ears when a new window begins.
     """
 
     def __init__(self, decoder: Decoder) -> None:
