@@ -52,7 +52,7 @@ images-possible: ## whether any image can be built here: room on the disk, the b
 	@room=$$(df --output=avail -BG "$$(docker info -f '{{.DockerRootDir}}')" 2> /dev/null | tail -1 | tr -dc 0-9); \
 		test "$${room:-$(ROOM_GB)}" -ge $(ROOM_GB) || { echo "error: images need $(ROOM_GB) GB; Docker has $$room GB" >&2; exit 1; }
 	@printf 'FROM python:3.11-slim-bookworm\nRUN pip download --quiet --no-deps --dest /tmp %s\n' "$$(grep ^click== requirements/dev.txt)" \
-		| $(DOCKER_BUILD) --no-cache --quiet - | xargs -r docker rmi | grep -q . \
+		| $(DOCKER_BUILD) --no-cache --force-rm --quiet - | xargs -r docker rmi | grep -q . \
 		|| { echo "error: an image cannot be built here: see what Docker says above" >&2; exit 1; }
 
 images-test: setup ## every stage in its image, compared byte for byte with the same stage outside
