@@ -1,11 +1,8 @@
 """TFRecords of songs → a model folder: a Music Transformer, trained, validated, described."""
 
 import dataclasses
-import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import AeolianError, InputError, UsageError
 from aeolian.formats.song_example import SongExample, read_songs
+from aeolian.stages.checkpoints import state_folder
 from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.model_folder import as_json, write_model
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
-from aeolian.stages.report import StageReport, in_worker
+from aeolian.stages.report import StageReport
 from aeolian.stages.shipped_models import find_model
 from aeolian.transformer.config import ACTIVATIONS, ARCHITECTURES, ModelConfig, preset
 from aeolian.transformer.loading import load_config
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SCHEDULES = ("cosine", "noam")
-CHECKPOINTS_VARIABLE = "AEOLIAN_CHECKPOINTS"
 # What is measured to serve each architecture (docs/training.md); the ancestor's is that of 2020.
 RECIPES: dict[str, dict[str, Any]] = {
     "aeolian": {
@@ -126,7 +123,9 @@ def run(config: Config) -> None:
         log.info("train: %s", split.note)
     start_from = _loaded_weights(config.load_path, model_config) if config.load_path else None
     training_config = _training_config(config, model_config)
-    folder = _state_folder(config, fingerprint(split, model_config, training_config, start_from))
+    folder = state_folder(
+        config.save_path, config.checkpoint_path, fingerprint(split, model_config, training_config, start_from)
+    )
     training = Training(split, model_config, training_config, state_folder=folder, start_from=start_from)
     described = _described(training_config, training.schedule, start_from is not None)
     log.info("train: %d songs, %d steps an epoch, the first step compiles", len(split.train), training.steps_per_epoch)
@@ -239,19 +238,6 @@ def _loaded_weights(folder: Path, config: ModelConfig) -> "Weights":
     _, weights = load_model(folder)
     cut = {n: w[-config.max_seq :] if n.endswith(".relative") else w for n, w in weights.items()}
     return with_convolution(cut, config)
-
-
-def _state_folder(config: Config, fingerprint: str) -> Path:
-    """Where the state of a run is kept until it ends well.
-
-    A worker's /pfs/out is thrown away with a killed datum, so a worker keeps it elsewhere, under a name of its own.
-    """
-    if config.checkpoint_path is not None:
-        return config.checkpoint_path
-    if not in_worker():
-        return config.save_path / ".training"
-    root = os.environ.get(CHECKPOINTS_VARIABLE) or Path(tempfile.gettempdir(), "aeolian-checkpoints")
-    return Path(root, hashlib.sha256(fingerprint.encode()).hexdigest()[:16])
 
 
 def _described(config: "TrainingConfig", schedule: "Schedule", warm_start: bool) -> dict[str, Any]:

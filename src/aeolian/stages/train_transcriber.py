@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -14,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aeolian.stages.checkpoints import state_folder
 from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
-from aeolian.stages.report import StageReport, in_worker
+from aeolian.stages.report import StageReport
 from aeolian.stages.transcriber_corpus import VALIDATION_SEED, Corpus
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from aeolian.transcription.training.validation import Validation
 
 log = logging.getLogger(__name__)
-CHECKPOINTS_VARIABLE = "AEOLIAN_CHECKPOINTS"
 SECONDS_OF_VALIDATION = 30.0
 FIRST_TAKES = 60  # with --minutes, training begins when so many are there
 
@@ -85,7 +84,7 @@ def run(config: Config) -> None:
     corpus = Corpus.read(config.input, config.validation_path, config.soundfonts, config.validation_soundfonts, report)
     output_folder(config.save_path)
     fingerprint = _fingerprint(config, corpus, model_config)
-    folder = _state_folder(config, fingerprint)
+    folder = state_folder(config.save_path, config.checkpoint_path, fingerprint)
     with ExitStack() as stack:
         workers = config.workers or len(os.sched_getaffinity(0))
         held_out = stack.enter_context(
@@ -198,16 +197,6 @@ def _fingerprint(config: Config, corpus: Corpus, model: "ModelConfig") -> str:
         for path in sorted(config.load_path.glob("*.safetensors")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _state_folder(config: Config, fingerprint: str) -> Path:
-    """Where takes and state are kept until a run ends well; a worker's /pfs/out is lost with a killed datum."""
-    if config.checkpoint_path is not None:
-        return config.checkpoint_path
-    if not in_worker():
-        return config.save_path / ".training"
-    root = os.environ.get(CHECKPOINTS_VARIABLE) or Path(tempfile.gettempdir(), "aeolian-checkpoints")
-    return Path(root, hashlib.sha256(fingerprint.encode()).hexdigest()[:16])
 
 
 def _write_model(folder: Path, model: "ModelConfig", training: Mapping[str, Any], result: "Result") -> None:

@@ -11,6 +11,7 @@ from aeolian.errors import AeolianError, UsageError
 from aeolian.formats.song_example import SongExample, write_song
 from aeolian.music import vocabulary
 from aeolian.stages import train
+from aeolian.stages.checkpoints import state_folder
 from aeolian.stages.train import Config, run
 from aeolian.transformer.config import ModelConfig, preset, read_config
 from aeolian.transformer.weights import read_weights
@@ -83,15 +84,15 @@ def test_a_worker_leaves_nothing_but_the_model_and_keeps_its_state_elsewhere(
     monkeypatch.setenv("PACH_DATUM_ID", "d1")
     monkeypatch.setenv("AEOLIAN_CHECKPOINTS", str(tmp_path / "kept"))
     config = Config(songs, tmp_path / "out", **{**SMALL, "epochs": 1})
-    folder = train._state_folder(config, "fingerprint")
+    folder = state_folder(tmp_path, None, "fingerprint")
     assert folder.parent == tmp_path / "kept"
-    assert folder != train._state_folder(config, "another")
-    assert train._state_folder(Config(songs, tmp_path, checkpoint_path=tmp_path / "c"), "f") == tmp_path / "c"
+    assert folder != state_folder(tmp_path, None, "another")
+    assert state_folder(tmp_path, tmp_path / "c", "f") == tmp_path / "c"
     run(config)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
     assert json.loads(capsys.readouterr().out)["ok"] == 3
     monkeypatch.delenv("PACH_DATUM_ID")
-    assert train._state_folder(config, "f") == tmp_path / "out" / ".training"
+    assert state_folder(tmp_path, None, "f") == tmp_path / ".training"
 
 
 @pytest.mark.heavy
