@@ -67,7 +67,7 @@ class Config:
     surprise: float = option(
         0.0, help="Stay near so many nats an event by moving the temperature; 0: leave it.", minimum=0.0, maximum=6.0
     )
-    no_repeat: int = option(0, help="No run of so many pitches comes twice; 0: it may. Try 24.", minimum=0)
+    no_repeat: int = option(0, help="No run of so many pitches comes twice; 0: it may, a few times. Try 24.", minimum=0)
     longest_rest: int = option(1, help="Most whole seconds in which nothing begins or ends.", minimum=1, maximum=60)
     key: str = option("", help="Lean towards a key, such as 'F# minor' or 'Bb dorian', or seed for the seed's own.")
     key_strength: float = option(3.0, help="How much, in nats for each note outside it.", minimum=0.0, maximum=50.0)
