@@ -14,7 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TRAIN = Path(__file__).parent.parent / "containers/musictransformer/train.py"
-BASE = {"activation": "relu", "schedule": "cosine", "dropout": 0.1, "transpose": 3, "stretch": 0.05, "velocity_bins": 2}
+BASE = {
+    "activation": "relu",
+    "convolution": 1,
+    "schedule": "cosine",
+    "dropout": 0.1,
+    "transpose": 3,
+    "stretch": 0.05,
+    "velocity_bins": 2,
+}
 VARIATIONS: dict[str, dict[str, object]] = {
     "the recipe to start from": {},
     "no augmentation": {"transpose": 0, "stretch": 0, "velocity_bins": 0},
@@ -28,6 +36,7 @@ VARIATIONS: dict[str, dict[str, object]] = {
     "Noam's schedule": {"schedule": "noam"},
     "peak learning rate 2e-3": {"l_r": 2e-3},
     "squared ReLU": {"activation": "squared_relu"},
+    "convolution over 3 tokens": {"convolution": 3},
     "inner width 1024": {"d_ff": 1024},
     "8 layers": {"num_layers": 8},
     "the ancestor, model and recipe": {"architecture": "ancestor", "batch_size": 2},
