@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SCHEDULES = ("cosine", "noam")
+OPTIMIZERS = ("muon", "adam")
 # What is measured to serve each architecture (docs/training.md); the ancestor's is that of 2020.
 RECIPES: dict[str, dict[str, Any]] = {
     "aeolian": {
         "dropout": 0.1,
+        "optimizer": "muon",
         "schedule": "noam",
         "weight_decay": 0.0,
         "label_smoothing": 0.0,
@@ -38,9 +40,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "transpose": 3,
         "stretch": 0.05,
         "velocity_bins": 2,
+        "plain_share": 0.1,
     },
     "ancestor": {
         "dropout": 0.2,
+        "optimizer": "adam",
         "schedule": "noam",
         "weight_decay": 0.0,
         "label_smoothing": 0.0,
@@ -48,6 +52,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "transpose": 0,
         "stretch": 0.0,
         "velocity_bins": 0,
+        "plain_share": 0.0,
     },
 }
 
@@ -61,7 +66,7 @@ class Config:
     epochs: int = option(500, help="At most so many passes over the songs.", minimum=1)
     batch_size: int = option(2, help="Windows in a step.", minimum=1)
     max_seq: int | None = option(None, help="Context in tokens; by default 2048, or the loaded model's.", minimum=2)
-    l_r: float | None = option(None, help="Peak learning rate; by default Noam's for this width.", minimum=0.0)
+    l_r: float | None = option(None, help="Peak learning rate; by default Noam's for this width, times 4.", minimum=0.0)
     num_layers: int | None = option(None, help="Layers; by default 6, or the loaded model's.", minimum=1)
     load_path: Path | None = option(None, help="A model folder to start from, instead of random weights.")
     d_model: int | None = option(None, help="Width; by default 256, or the loaded model's.", minimum=1)
@@ -88,6 +93,7 @@ class Config:
         "float32", help="Of the arithmetic, on hardware that has it.", choices=("float32", "mixed_bfloat16")
     )
     storage: str = option("float32", help="Of the weights that are written.", choices=("float32", "float16"))
+    optimizer: str | None = option(None, help="By default muon (ancestor: adam).", choices=OPTIMIZERS)
     schedule: str | None = option(None, help="How the learning rate falls after its warm-up.", choices=SCHEDULES)
     warmup_steps: int | None = option(None, help="By default a tenth of all steps, at most 4000.", minimum=1)
     dropout: float | None = option(None, help="Share of activations dropped in training.", minimum=0.0, maximum=0.99)
@@ -101,6 +107,9 @@ class Config:
     transpose: int | None = option(None, help="Augmentation: semitones up or down, at most.", minimum=0, maximum=12)
     stretch: float | None = option(None, help="Augmentation: share of faster or slower.", minimum=0.0, maximum=0.5)
     velocity_bins: int | None = option(None, help="Augmentation: velocity bins up or down.", minimum=0, maximum=16)
+    plain_share: float | None = option(
+        None, help="Share of the training, its end, in which nothing is augmented.", minimum=0.0, maximum=1.0
+    )
     checkpoint_path: Path | None = option(
         None, help="Where a killed run's state is kept; by default .training in the model folder."
     )
@@ -216,6 +225,7 @@ def _training_config(config: Config, model: ModelConfig) -> "TrainingConfig":
         minutes=config.minutes,
         batch_size=config.batch_size,
         accumulation=config.accumulation,
+        optimizer=chosen("optimizer"),
         schedule=chosen("schedule"),
         peak_learning_rate=config.l_r or None,
         warmup_steps=config.warmup_steps,
@@ -227,6 +237,7 @@ def _training_config(config: Config, model: ModelConfig) -> "TrainingConfig":
         ema=chosen("ema"),
         precision=config.precision,
         augmentation=Augmentation(chosen("transpose"), chosen("stretch"), chosen("velocity_bins")),
+        plain_share=chosen("plain_share"),
     )
 
 

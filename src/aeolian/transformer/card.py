@@ -38,10 +38,11 @@ licence is that of its songs.
 
 {warm}{metrics["epochs"]} epochs ({metrics["steps"]} steps) of batches of {training["batch_size"]} windows.
 The weights are those of epoch {metrics["best_epoch"]}, the best.
-Adam, peak learning rate {training["peak_learning_rate"]:.3g} after {training["warmup_steps"]} steps,
-dropout {config.dropout:g}.
+{training["optimizer"].capitalize()}, peak learning rate {training["peak_learning_rate"]:.3g} after
+{training["warmup_steps"]} steps, dropout {config.dropout:g}.
 Windows were transposed by up to {moved["semitones"]} semitones, stretched by up to {moved["stretch"]:.0%}, and made
-louder or softer by up to {moved["velocity_bins"]} velocity bins. Seed {training["seed"]}.
+louder or softer by up to {moved["velocity_bins"]} velocity bins, but for the last {training["plain_share"]:.0%} of the
+training. Seed {training["seed"]}.
 `history.jsonl` has every epoch, `config.json` every setting.
 
 ## Limits

@@ -98,17 +98,18 @@ class Windows:
         """Batches in which every window comes once; the last is filled up with padding."""
         return -(-len(self.index) // self.batch_size)
 
-    def batch(self, epoch: int, number: int) -> Batch:
-        """Batch `number` (0…batches_per_epoch-1) of `epoch`: [batch_size, max_seq + 1]."""
+    def batch(self, epoch: int, number: int, moved: bool = True) -> Batch:
+        """Batch `number` (0…batches_per_epoch-1) of `epoch`: [batch_size, max_seq + 1], augmented if `moved`."""
+        augmentation = self.augmentation if moved else NONE
         order = np.random.default_rng([self.seed, epoch, _ORDER]).permutation(len(self.index))
         chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
         rows = np.full((self.batch_size, self.max_seq + 1), PAD, dtype=np.int32)
         for row, which in zip(rows, chosen, strict=False):
-            window = self._window(epoch, int(which))
+            window = self._window(epoch, int(which), augmentation)
             row[: len(window)] = window
         return rows
 
-    def _window(self, epoch: int, which: int) -> Tokens:
+    def _window(self, epoch: int, which: int, augmentation: Augmentation) -> Tokens:
         """Window `which` of the index: near its place in the song, by a random amount of up to half a window."""
         song, part, parts = self.index[which]
         tokens = self.songs[song]
@@ -117,7 +118,7 @@ class Windows:
         spacing = last / (parts - 1) if parts > 1 else 0.0
         start = round(float(np.clip((part + rng.uniform(-0.5, 0.5)) * spacing, 0, max(0, last))))
         room = self.max_seq + self.max_seq // 8 + 1  # faster tempi leave fewer tokens, so take some more
-        cut = augment(tokens[max(0, start - 1) : start + room], self.augmentation, rng)
+        cut = augment(tokens[max(0, start - 1) : start + room], augmentation, rng)
         reaches_end = start + room >= len(tokens)
         return framed(cut, first=start == 0, last=reaches_end)[: self.max_seq + 1]
 

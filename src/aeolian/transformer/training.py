@@ -142,7 +142,8 @@ class Training:
         self._save()
 
     def _batch(self, number: int) -> Batch:
-        return self.windows.batch(*divmod(number, self.windows.batches_per_epoch))
+        moved = self._share(number) < 1.0 - self.config.plain_share
+        return self.windows.batch(*divmod(number, self.windows.batches_per_epoch), moved=moved)
 
     def _step(self, batch: Batch) -> None:
         self.rate = self.schedule.rate(self.step + 1, self._share())
@@ -173,9 +174,9 @@ class Training:
         """Trained so far, in this process and those before it."""
         return self.elapsed_s + time.monotonic() - self.clock_s
 
-    def _share(self) -> float:
-        """How much of the training is behind, 0 to 1: by steps, or by the clock where that is ahead."""
-        by_steps = self.step / (self.steps_per_epoch * self.config.epochs)
+    def _share(self, step: int | None = None) -> float:
+        """How much of the training is behind (at `step`), 0 to 1: by steps, or by the clock where that is ahead."""
+        by_steps = (self.step if step is None else step) / (self.steps_per_epoch * self.config.epochs)
         return by_steps if self.config.minutes is None else max(by_steps, self._seconds() / 60 / self.config.minutes)
 
     def _progress(self) -> tuple[int, int, str]:
