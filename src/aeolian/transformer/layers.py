@@ -30,47 +30,6 @@ def skew(products: Any) -> Any:
     return ops.reshape(flat[..., m:], (*lead, m, n))
 
 
-def unskew(rows: Any) -> Any:
-    """The transpose of `skew` as a linear map, for its gradient: [..., m, n] to the same."""
-    *lead, m, n = ops.shape(rows)
-    flat = ops.pad(ops.reshape(rows, (*lead, m * n)), [[0, 0]] * len(lead) + [[m, 0]])
-    return ops.reshape(flat, (*lead, m, n + 1))[..., 1:]
-
-
-@ops.custom_gradient  # type: ignore[untyped-decorator]
-def attend(query: Any, key: Any, value: Any, relative: Any) -> Any:
-    """Queries [batch, heads, m, head_dim], the last of the n positions of `key` and `value`, to their mixes.
-
-    `relative` [n, head_dim]: the embedding of distance n - 1 - row. The gradient keeps the weights and nothing else of
-    that size, and needs of the mixes' what FlashAttention (Dao et al. 2022) needs: its product with the mixes.
-    """
-    m, n = query.shape[2], key.shape[2]
-    logits = ops.matmul(query, _transposed(key)) + skew(ops.matmul(query, _transposed(relative)))
-    hidden = np.triu(np.full((m, n), MASKED, np.float32), k=n - m + 1)
-    weights = ops.cast(ops.softmax(ops.cast(logits, "float32") + hidden, axis=-1), query.dtype)
-    mixed = ops.matmul(weights, value)
-
-    def gradient(*arguments: Any, upstream: Any = None) -> Any:
-        towards = arguments[0] if upstream is None else upstream
-        kept = ops.sum(ops.cast(towards * mixed, "float32"), axis=-1, keepdims=True)
-        pull = ops.cast(ops.matmul(towards, _transposed(value)), "float32") - kept
-        pull = ops.cast(pull * ops.cast(weights, "float32"), query.dtype)
-        by_distance = unskew(pull)
-        return (
-            ops.matmul(pull, key) + ops.matmul(by_distance, relative),
-            _transposed(ops.matmul(_transposed(query), pull)),
-            _transposed(ops.matmul(_transposed(towards), weights)),
-            ops.sum(_transposed(ops.matmul(_transposed(query), by_distance)), axis=(0, 1)),
-        )
-
-    return mixed, gradient
-
-
-def _transposed(matrices: Any) -> Any:
-    """[..., m, n] to [..., n, m]."""
-    return ops.swapaxes(matrices, -1, -2)
-
-
 class RelativeAttention(keras.layers.Layer):  # type: ignore[misc]
     """Multi-head causal self-attention with a relative embedding that the heads share.
 
@@ -116,12 +75,21 @@ class RelativeAttention(keras.layers.Layer):  # type: ignore[misc]
         query = query * (1.0 / math.sqrt(self.head_dim))
         relative = ops.cast(self.relative, self.compute_dtype)
         blocks = [
-            attend(query[:, :, start:end], key[:, :, :end], value[:, :, :end], relative[self.max_seq - end :])
+            self._attend(query[:, :, start:end], key[:, :, :end], value[:, :, :end], relative)
             for start, end in ((s, min(s + self.query_block, length)) for s in range(0, length, self.query_block))
         ]
         mixed = blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, axis=2)
         mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (batch, length, d_model))
         return self.output_layer(mixed)
+
+    def _attend(self, query: Any, key: Any, value: Any, relative: Any) -> Any:
+        """Queries [batch, heads, m, head_dim], the last of the n positions of `key` and `value`, to their mixes."""
+        m, n = query.shape[2], key.shape[2]
+        logits = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+        logits = logits + skew(ops.matmul(query, ops.transpose(relative[self.max_seq - n :])))
+        hidden = np.triu(np.full((m, n), MASKED, np.float32), k=n - m + 1)
+        weights = ops.softmax(ops.cast(logits, "float32") + hidden, axis=-1)
+        return ops.matmul(ops.cast(weights, self.compute_dtype), value)
 
 
 class Block(keras.layers.Layer):  # type: ignore[misc]

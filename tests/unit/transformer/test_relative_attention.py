@@ -63,58 +63,6 @@ def test_skewing_puts_every_distance_in_its_column(m: int, n: int) -> None:
             assert skewed[row, column] == n - m + row - column
 
 
-@pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 5), (4, 4), (3, 9)])
-def test_unskewing_is_the_transpose_of_skewing(m: int, n: int) -> None:
-    from aeolian.transformer.layers import skew, unskew
-
-    rng = np.random.default_rng(m)
-    products, rows = (rng.standard_normal((2, 1, m, n)).astype(np.float32) for _ in range(2))
-    one, other = np.vdot(np.array(skew(products)), rows), np.vdot(products, np.array(unskew(rows)))
-    assert one == pytest.approx(other, abs=1e-5)
-
-
-@pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 4), (4, 4), (2, 5)])
-def test_the_gradient_is_that_of_finite_differences(m: int, n: int) -> None:
-    rng = np.random.default_rng(n)
-    heads, width = 2, 3
-    inputs = [rng.standard_normal(shape) for shape in ((1, heads, m, width), *[(1, heads, n, width)] * 2, (n, width))]
-    towards = rng.standard_normal((1, heads, m, width))
-
-    def value(query: np.ndarray, key: np.ndarray, value: np.ndarray, relative: np.ndarray) -> float:
-        distance = n - m + np.arange(m)[:, None] - np.arange(n)
-        gathered = relative[n - 1 - np.maximum(distance, 0)]
-        logits = np.einsum("bhid,bhjd->bhij", query, key) + np.einsum("bhid,ijd->bhij", query, gathered)
-        weights = np.exp(np.where(distance < 0, -np.inf, logits))
-        return float((weights / weights.sum(axis=-1, keepdims=True) @ value * towards).sum())
-
-    for number, found in enumerate(gradients(inputs, towards)):
-        expected = np.zeros_like(inputs[number])
-        for place in np.ndindex(expected.shape):
-            ends = [[each.copy() for each in inputs] for _ in range(2)]
-            ends[0][number][place] += 1e-5
-            ends[1][number][place] -= 1e-5
-            expected[place] = (value(*ends[0]) - value(*ends[1])) / 2e-5
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def gradients(inputs: list[np.ndarray], towards: np.ndarray) -> list[np.ndarray]:
-    from aeolian.keras_backend import keras
-    from aeolian.transformer.layers import attend
-
-    floats, towards = [each.astype(np.float32) for each in inputs], towards.astype(np.float32)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return [np.array(each) for each in jax.vjp(attend, *floats)[1](towards)]
-    import tensorflow as tf
-
-    constants = [tf.constant(each) for each in floats]
-    with tf.GradientTape() as tape:
-        tape.watch(constants)
-        mixed = attend(*constants)
-    return [each.numpy() for each in tape.gradient(mixed, constants, towards)]
-
-
 def test_positions_are_the_ancestor_s() -> None:
     table = sinusoids(50, 16)
     for position in (0, 1, 7, 49):
