@@ -113,22 +113,24 @@ def memory_limit(config: ModelConfig, weights: Weights, groups: list[list[int]],
 
 
 def training(config: ModelConfig, batch: int, steps: int) -> None:
+    from aeolian.stages.train import RECIPES
     from aeolian.transformer.model import MusicTransformer
     from aeolian.transformer.optimization import TrainingConfig, optimizer
     from aeolian.transformer.steps import compiled_steps
 
+    recipe = TrainingConfig(optimizer=RECIPES[config.architecture]["optimizer"])
     limit = sgemm_flops() / flops_per_token(config)
     model = MusicTransformer(config)
-    train, _ = compiled_steps(model, adam := optimizer(TrainingConfig()))
-    adam.learning_rate.assign(1e-4)
+    train, _ = compiled_steps(model, made := optimizer(recipe))
+    made.learning_rate.assign(1e-4)
     windows = np.random.default_rng(0).integers(0, 388, (batch, config.max_seq + 1)).astype(np.int32)
     compile_s = seconds(lambda: float(train(windows)))
     step_s = min(seconds(lambda: float(train(windows))) for _ in range(steps))
     rate = batch * config.max_seq / step_s
     peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
-        f"training, {config.architecture}, length {config.max_seq}, batch {batch}: {rate:.0f} tokens/s, "
-        f"{rate / limit:.0%} of what SGEMM would allow ({limit:.0f} tokens/s); "
+        f"training, {config.architecture}, {recipe.optimizer}, length {config.max_seq}, batch {batch}: "
+        f"{rate:.0f} tokens/s, {rate / limit:.0%} of what SGEMM would allow ({limit:.0f} tokens/s); "
         f"compiling and first step {compile_s:.1f} s; peak memory {peak_gib:.2f} GiB"
     )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 TRAIN = Path(__file__).parent.parent / "containers/musictransformer/train.py"
 BASE = {
+    "optimizer": "adam",
     "activation": "relu",
     "convolution": 1,
     "schedule": "cosine",
@@ -22,6 +23,8 @@ BASE = {
     "transpose": 3,
     "stretch": 0.05,
     "velocity_bins": 2,
+    "plain_share": 0,
+    "weight_decay": 0,
 }
 VARIATIONS: dict[str, dict[str, object]] = {
     "the recipe to start from": {},
@@ -35,6 +38,8 @@ VARIATIONS: dict[str, dict[str, object]] = {
     "weight decay 0.1": {"weight_decay": 0.1},
     "Noam's schedule": {"schedule": "noam"},
     "peak learning rate 2e-3": {"l_r": 2e-3},
+    "Muon, peak learning rate 4e-3": {"optimizer": "muon", "l_r": 4e-3},
+    "no augmentation in the last tenth": {"plain_share": 0.1},
     "squared ReLU": {"activation": "squared_relu"},
     "convolution over 3 tokens": {"convolution": 3},
     "inner width 1024": {"d_ff": 1024},

@@ -129,7 +129,7 @@ def _run_file(config: Config, model: "ModelConfig", weights: "Weights") -> None:
 
 
 def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "Weights") -> None:
-    """Each seed of a folder to `<its standard name>.mid`; a broken one is named, the others go on."""
+    """Each seed of a folder to `<its standard name>.mid`, on all cores; a broken one is named, the others go on."""
     found = input_files(inputs)
     relative = {path: path.relative_to(inputs).as_posix() for path in found}
     seeds = [path for path in found if path.suffix.lower() in EXTENSIONS]
@@ -141,19 +141,26 @@ def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "We
         if path not in seeds:
             report.skip(relative[path], "not a MIDI file by its name")
     stems = names.assign_stems([relative[path] for path in seeds], alone=in_worker(), plain_extension="mid")
+
+    def play(path: Path, show: Report) -> "tuple[list[str], dict[str, Any]] | InputError":
+        def advance(done: int, total: int, note: str = "") -> None:
+            show(done, total, f"{relative[path]} {note}".strip() if len(seeds) > 1 else note)
+
+        target = output / f"{stems[relative[path]]}.mid"
+        try:
+            written, details = _generate(config, model, weights, path, target, advance)
+        except InputError as error:
+            return error
+        return [path.name for path in written], details
+
+    together = config.samples > 1 or config.bridge_to is not None  # the songs of one seed share the cores themselves
     with progress("generating") as show:
-        for number, path in enumerate(seeds):
-
-            def advance(done: int, total: int, note: str = "", *, number: int = number, path: Path = path) -> None:
-                words = f"{relative[path]} {note}".strip() if len(seeds) > 1 else note
-                show(number * total + done, len(seeds) * total, words)
-
-            with report.entry(relative[path]) as entry:
-                target = output / f"{stems[relative[path]]}.mid"
-                written, entry.details = _generate(config, model, weights, path, target, advance)
-                entry.outputs = [path.name for path in written]
-            if entry.status != "ok":
-                advance(config.length, config.length)
+        played = in_processes(play, seeds, 1 if together else available_threads(), show)
+    for path, outcome in zip(seeds, played, strict=True):
+        with report.entry(relative[path]) as entry:
+            if isinstance(outcome, InputError):
+                raise outcome
+            entry.outputs, entry.details = outcome
     report.close(output)
 
 

@@ -66,7 +66,11 @@ class Config:
     epochs: int = option(500, help="At most so many passes over the songs.", minimum=1)
     batch_size: int = option(2, help="Windows in a step.", minimum=1)
     max_seq: int | None = option(None, help="Context in tokens; by default 2048, or the loaded model's.", minimum=2)
-    l_r: float | None = option(None, help="Peak learning rate; by default Noam's for this width, times 4.", minimum=0.0)
+    l_r: float | None = option(
+        None,
+        help="Peak learning rate; by default Noam's for this width, 4 times it with muon, a tenth for a loaded model.",
+        minimum=0.0,
+    )
     num_layers: int | None = option(None, help="Layers; by default 6, or the loaded model's.", minimum=1)
     load_path: Path | None = option(None, help="A model folder to start from, instead of random weights.")
     d_model: int | None = option(None, help="Width; by default 256, or the loaded model's.", minimum=1)

@@ -20,6 +20,8 @@ NOAM_WARMUP_STEPS = 4000
 SCHEDULES = ("cosine", "noam")
 OPTIMIZERS = ("adam", "muon")
 LOWEST_SHARE = 0.05
+MUON_TO_ADAM = 4.0  # Muon's best learning rate, in Adam's
+WARM_SHARE = 0.1
 # Weight decay is for the matrices that mix features; the rest has a scale of its own.
 _NOT_ORTHOGONAL = ["relative$", "convolution$", "transformer/output/kernel$"]
 _NOT_DECAYED = ["bias", "gamma", "beta", "embeddings", "relative"]
@@ -27,7 +29,8 @@ _NOT_DECAYED = ["bias", "gamma", "beta", "embeddings", "relative"]
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train. `peak_learning_rate` None: 1e-3 under cosine, Noam's for this width under noam, times 4 with muon.
+    """How to train. `peak_learning_rate` None: 1e-3 under cosine, Noam's for this width under noam; four times that
+    with muon, a tenth for weights that have learnt already.
 
     `warmup_steps` None: a tenth, at most 4000 (noam) or 500 (cosine). `minutes`: a time budget, None for none, counted
     from the first step, which compiles; with one the schedule follows the clock, and two runs differ. `patience`:
@@ -74,13 +77,15 @@ class Schedule:
         return float(self.peak * warm * (LOWEST_SHARE + (1.0 - LOWEST_SHARE) * fall))
 
 
-def schedule(config: TrainingConfig, d_model: int, total_steps: int) -> Schedule:
+def schedule(config: TrainingConfig, d_model: int, total_steps: int, *, warm_start: bool = False) -> Schedule:
     """The schedule that `config` asks for, its blanks filled in."""
     longest = NOAM_WARMUP_STEPS if config.schedule == "noam" else 500
     warmup_steps = config.warmup_steps or max(1, min(longest, total_steps // 10))
     default = noam_peak(d_model) if config.schedule == "noam" else 1e-3
     if config.optimizer == "muon":
-        default *= 4
+        default *= MUON_TO_ADAM
+    if warm_start:
+        default *= WARM_SHARE
     return Schedule(config.schedule, config.peak_learning_rate or default, warmup_steps)
 
 

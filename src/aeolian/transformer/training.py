@@ -64,7 +64,8 @@ class Training:
             augmentation=config.augmentation,
         )
         self.steps_per_epoch = config.steps_per_epoch or self.windows.batches_per_epoch
-        self.schedule = schedule(config, model_config.d_model, self.steps_per_epoch * config.epochs)
+        steps, warm = self.steps_per_epoch * config.epochs, start_from is not None
+        self.schedule = schedule(config, model_config.d_model, steps, warm_start=warm)
         self.fingerprint = fingerprint(split, model_config, config, start_from)
 
         keras.utils.set_random_seed(config.seed)
