@@ -64,8 +64,11 @@ class Config:
     min_p: float = option(
         0.0, help="Draw only what is at least so many times as likely as the likeliest.", minimum=0.0, maximum=1.0
     )
-    surprise: float = option(
-        0.0, help="Stay near so many nats an event by moving the temperature; 0: leave it.", minimum=0.0, maximum=6.0
+    surprise: float | None = option(
+        None,
+        help="Stay near so many nats an event by moving the temperature; 0: leave it  [default: the beginning's].",
+        minimum=0.0,
+        maximum=6.0,
     )
     no_repeat: int = option(0, help="No run of so many pitches comes twice; 0: it may, a few times. Try 24.", minimum=0)
     longest_rest: int = option(1, help="Most whole seconds in which nothing begins or ends.", minimum=1, maximum=60)

@@ -31,16 +31,16 @@ OPTIMIZERS = ("muon", "adam")
 # What is measured to serve each architecture (docs/training.md); the ancestor's is that of 2020.
 RECIPES: dict[str, dict[str, Any]] = {
     "aeolian": {
-        "dropout": 0.1,
+        "dropout": 0.15,
         "optimizer": "muon",
         "schedule": "noam",
-        "weight_decay": 0.0,
+        "weight_decay": 0.1,
         "label_smoothing": 0.0,
         "ema": 0.0,
-        "transpose": 3,
-        "stretch": 0.05,
+        "transpose": 6,
+        "stretch": 0.08,
         "velocity_bins": 2,
-        "plain_share": 0.1,
+        "plain_share": 0.05,
     },
     "ancestor": {
         "dropout": 0.2,

@@ -3,7 +3,7 @@
 
 Long pieces leave the path in one of two ways: they circle among ever fewer notes, ever more certain of each; or they
 wander into what the model never heard, and every event is a guess. Both show in how surprising the events are, so
-the temperature follows that, as in Mirostat (Basu et al. 2021).
+the temperature follows that, as in Mirostat (Basu et al. 2021): a long piece stays as surprising as its beginning.
 """
 
 import math
@@ -15,6 +15,7 @@ from aeolian.transformer.weights import Floats
 
 _STEERING_RATE = 0.004  # of the temperature's logarithm, for each nat and event
 _STEERING_LIMIT = math.log(1.6)
+_BEGINNING = 1024  # events
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,15 @@ class Sampling:
     """How to choose.
 
     `temperature`: 0 takes the likeliest token, 1 the model's own distribution. `top_k` 0, `top_p` 1, `min_p` 0: no
-    limit. `surprise`: nats an event to stay near, by moving the temperature; 0 leaves it.
+    limit. `surprise`: nats an event to stay near, by moving the temperature; None: after 1024 events, as many as those
+    had; 0 leaves the temperature.
     """
 
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 0.95
     min_p: float = 0.0
-    surprise: float = 0.0
+    surprise: float | None = None
 
 
 class Steering:
@@ -37,6 +39,7 @@ class Steering:
 
     def __init__(self, how: Sampling) -> None:
         self._how, self._log_factor = how, 0.0
+        self._wanted, self._heard = how.surprise or 0.0, 0
 
     @property
     def temperature(self) -> float:
@@ -45,11 +48,15 @@ class Steering:
 
     def follow(self, logits: Floats, token: int) -> None:
         """Takes note of an event drawn from `logits` [vocabulary]."""
-        if not self._how.surprise:
+        if self._how.surprise == 0:
             return
         shifted = logits - logits.max()
         surprise = math.log(float(np.exp(shifted).sum())) - float(shifted[token])
-        moved = self._log_factor + _STEERING_RATE * (self._how.surprise - surprise)
+        if self._how.surprise is None and self._heard < _BEGINNING:
+            self._heard += 1
+            self._wanted += (surprise - self._wanted) / self._heard
+            return
+        moved = self._log_factor + _STEERING_RATE * (self._wanted - surprise)
         self._log_factor = max(-_STEERING_LIMIT, min(moved, _STEERING_LIMIT))
 
 

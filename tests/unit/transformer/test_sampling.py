@@ -60,9 +60,22 @@ def test_the_temperature_follows_the_surprise_and_stays_within_limits() -> None:
     for _ in range(1000):
         steering.follow(certain, 1)
     assert steering.temperature == pytest.approx(0.9 / 1.6)
-    still = Steering(Sampling(0.9))
+    still = Steering(Sampling(0.9, surprise=0.0))
     still.follow(certain, 1)
     assert still.temperature == 0.9
+
+
+def test_by_default_a_long_piece_stays_as_surprising_as_its_beginning() -> None:
+    certain, even = np.array([0.0, -30.0], np.float32), np.zeros(2, np.float32)
+    steering = Steering(Sampling(0.9))
+    for _ in range(512):
+        steering.follow(certain, 0)
+        steering.follow(even, 1)
+    assert steering.temperature == 0.9
+    steering.follow(certain, 0)  # ln 2 and nothing in turn: half of that is wanted now
+    assert steering.temperature == pytest.approx(0.9 * np.exp(0.004 * np.log(2) / 2))
+    steering.follow(even, 0)
+    assert steering.temperature == pytest.approx(0.9)
 
 
 def test_events_become_as_surprising_as_asked_for() -> None:
