@@ -293,7 +293,7 @@ tune = [token for pitch in range(60, 72) for token in (pitch, 280, 128 + pitch)]
 splits = ("train", "train", "validation")
 songs = [SongExample(f"s{n}", split, np.array(tune[n:], np.int16)) for n, split in enumerate(splits)]
 model = ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=32, max_seq=32)
-run = Training(split_songs(songs), model, TrainingConfig(epochs=2, peak_learning_rate=3e-3))
+run = Training(split_songs(songs), model, TrainingConfig(epochs=2, optimizer="muon", peak_learning_rate=3e-3))
 result = run.run(lambda *_: None)
 assert result.history[1]["validation_nll"] < result.history[0]["validation_nll"] < 6.1, result.history
 tokens = np.array([tune[:32]])
@@ -323,7 +323,7 @@ from aeolian.transformer.training import Training
 tune = [token for pitch in range(60, 72) for token in (pitch, 280, 128 + pitch)] * 3
 songs = [SongExample(f"s{n}", "train", np.array(tune[n:], np.int16)) for n in range(4)]
 model = ModelConfig(d_model=16, num_layers=1, num_heads=2, d_ff=32, max_seq=32, dropout=0.0)
-run = Training(split_songs(songs), model, TrainingConfig(epochs=2, peak_learning_rate=3e-3))
+run = Training(split_songs(songs), model, TrainingConfig(epochs=2, optimizer="muon", peak_learning_rate=3e-3))
 history = run.run(lambda *_: None).history
 devices = len(run.model.trainable_variables[0].value.devices())
 print(json.dumps([devices, [row["validation_nll"] for row in history]]))
