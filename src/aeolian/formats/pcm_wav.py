@@ -7,8 +7,8 @@ pass 4 GiB. Here every file begins as a canonical WAV with its header of 44 byte
 
 import struct
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+
+from aeolian.formats.closing import Closing
 
 MAX_RIFF_BYTES = 0xFFFF_FFFF
 _IN_DS64 = 0xFFFF_FFFF
@@ -18,7 +18,7 @@ _BYTES_PER_SAMPLE = 2
 _DS64_BYTES = 28
 
 
-class PcmWriter:
+class PcmWriter(Closing):
     """Writes a 16-bit PCM WAV, block by block, in constant memory. A context manager."""
 
     def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
@@ -52,14 +52,6 @@ class PcmWriter:
             self._file.write(self._header())
         finally:
             self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _data_bytes(self) -> int:

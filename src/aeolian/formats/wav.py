@@ -6,14 +6,13 @@ Samples are float32 in [-1, 1] of shape [frames, channels]; a sample x is stored
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from aeolian.errors import InputError
+from aeolian.formats.closing import Closing
 from aeolian.formats.pcm_wav import PcmWriter
 
 _PIECE_FRAMES = 1 << 14
@@ -51,7 +50,7 @@ def quantised(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     return pcm
 
 
-class WavReader:
+class WavReader(Closing):
     """Reads a recording block by block, in constant memory: WAV, and FLAC, OGG, MP3, AIFF, … as libsndfile
     does.
 
@@ -102,14 +101,6 @@ class WavReader:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _reason(error: Exception) -> str:

@@ -8,12 +8,11 @@ ends there, and what began within a second of it may differ.
 
 import tempfile
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aeolian.formats.closing import Closing
 from aeolian.transcription.note_decoding import (
     GAP_FRAMES,
     PITCHES,
@@ -32,7 +31,7 @@ _BYTES_IN_MEMORY = 64 << 20
 _ROW_BYTES = 2 * PITCHES * 4
 
 
-class Posteriors:
+class Posteriors(Closing):
     """Onset and sounding probabilities, appended in order and read anywhere. A context manager."""
 
     def __init__(self) -> None:
@@ -63,14 +62,6 @@ class Posteriors:
     def close(self) -> None:
         """Frees the memory or the temporary file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def decode_all(posteriors: Posteriors, thresholds: Thresholds, *, part_frames: int = PART_FRAMES) -> FrameNotes:

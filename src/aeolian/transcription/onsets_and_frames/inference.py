@@ -11,14 +11,14 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from aeolian.errors import InputError
+from aeolian.formats.closing import Closing
 from aeolian.transcription.mel import MEL_BINS, SAMPLE_RATE_HZ, MelPower, decibels, frame_count, power_gain
 from aeolian.transcription.onsets_and_frames.heard import Heard
 from aeolian.transcription.onsets_and_frames.network import Network
@@ -120,7 +120,7 @@ def _ahead(
         yield waiting.popleft().result()
 
 
-class Spectrogram:
+class Spectrogram(Closing):
     """The log-mel spectrogram of samples that come bit by bit: first push them all, then read. A context manager."""
 
     def __init__(self) -> None:
@@ -161,11 +161,3 @@ class Spectrogram:
     def close(self) -> None:
         """Frees the memory or the temporary file."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
