@@ -35,7 +35,7 @@ class ModelConfig:
     num_layers: int = 6
     num_heads: int = 4
     d_ff: int = 512
-    dropout: float = 0.1
+    dropout: float = 0.15
     max_seq: int = 2048
     vocabulary_size: int = VOCABULARY_SIZE
     norm: str = "pre"

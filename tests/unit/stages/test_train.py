@@ -66,7 +66,7 @@ def test_songs_become_a_model_folder_and_its_bytes_depend_on_songs_and_settings_
         assert str(tmp_path).encode() not in (tmp_path / "a" / name).read_bytes(), name
 
     model = read_config(tmp_path / "a")
-    assert model == preset("aeolian", d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=32, dropout=0.1)
+    assert model == preset("aeolian", d_model=16, num_layers=1, num_heads=2, d_ff=16, max_seq=32, dropout=0.15)
     assert read_weights(tmp_path / "a", model)
     assert json.loads((tmp_path / "a" / "vocabulary.json").read_text()) == vocabulary.as_dict()
     rows = [json.loads(line) for line in (tmp_path / "a" / "history.jsonl").read_text().splitlines()]
