@@ -16,7 +16,7 @@ from pathlib import Path
 
 TRAIN = Path(__file__).parent.parent / "containers/musictransformer/train.py"
 # The shipped model's: the defaults, but wider, in larger batches, and with a schedule that ends with the clock.
-OURS = "--architecture aeolian --d_ff 1024 --batch_size 8 --steps_per_epoch 800 --schedule cosine --warmup_steps 300"
+OURS = "--architecture aeolian --d_ff 1024 --batch_size 8 --steps_per_epoch 800 --warmup_steps 300"
 ANCESTORS = "--architecture ancestor --batch_size 2 --steps_per_epoch 3200"
 
 

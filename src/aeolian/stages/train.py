@@ -33,7 +33,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "aeolian": {
         "dropout": 0.15,
         "optimizer": "muon",
-        "schedule": "noam",
+        "schedule": None,  # cosine where the end is known, by the clock; else noam
         "weight_decay": 0.1,
         "label_smoothing": 0.0,
         "ema": 0.0,
@@ -98,7 +98,11 @@ class Config:
     )
     storage: str = option("float32", help="Of the weights that are written.", choices=("float32", "float16"))
     optimizer: str | None = option(None, help="By default muon (ancestor: adam).", choices=OPTIMIZERS)
-    schedule: str | None = option(None, help="How the learning rate falls after its warm-up.", choices=SCHEDULES)
+    schedule: str | None = option(
+        None,
+        help="How the learning rate falls after its warm-up; by default noam, with --minutes cosine (ancestor: noam).",
+        choices=SCHEDULES,
+    )
     warmup_steps: int | None = option(None, help="By default a tenth of all steps, at most 4000.", minimum=1)
     dropout: float | None = option(None, help="Share of activations dropped in training.", minimum=0.0, maximum=0.99)
     weight_decay: float | None = option(None, help="Decoupled, on matrices only.", minimum=0.0)
@@ -230,7 +234,7 @@ def _training_config(config: Config, model: ModelConfig) -> "TrainingConfig":
         batch_size=config.batch_size,
         accumulation=config.accumulation,
         optimizer=chosen("optimizer"),
-        schedule=chosen("schedule"),
+        schedule=chosen("schedule") or ("noam" if config.minutes is None else "cosine"),
         peak_learning_rate=config.l_r or None,
         warmup_steps=config.warmup_steps,
         steps_per_epoch=config.steps_per_epoch,

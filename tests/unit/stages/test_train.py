@@ -132,3 +132,16 @@ def test_shapes_come_from_the_flags_or_the_architecture() -> None:
     assert (ancestor.architecture, ancestor.d_ff, ancestor.dropout) == ("ancestor", 128, 0.2)
     with pytest.raises(UsageError, match="d_model 250 cannot be shared among 4 heads"):
         train._model_config(Config(here, here, d_model=250))
+
+
+def test_the_rate_falls_to_the_clock_s_end_where_there_is_one() -> None:
+    here = Path()
+
+    def schedule(**flags: object) -> str:
+        config = Config(here, here, **flags)  # type: ignore[arg-type]
+        return train._training_config(config, train._model_config(config)).schedule
+
+    assert (
+        schedule() == schedule(architecture="ancestor", minutes=1.0) == schedule(minutes=1.0, schedule="noam") == "noam"
+    )
+    assert schedule(minutes=1.0) == schedule(schedule="cosine") == "cosine"
