@@ -17,13 +17,12 @@ from aeolian.keras_backend import keras
 from aeolian.transformer.augmentation import Augmentation
 
 NOAM_WARMUP_STEPS = 4000
-SCHEDULES = ("cosine", "noam")
-OPTIMIZERS = ("adam", "muon")
 LOWEST_SHARE = 0.05
-MUON_TO_ADAM = 4.0  # Muon's best learning rate, in Adam's
-WARM_SHARE = 0.1
-# Weight decay is for the matrices that mix features; the rest has a scale of its own.
+MUON_TO_ADAM = 4.0  # learning rates, at their best
+WARM_SHARE = 0.1  # of the rate of new weights, for weights that have learnt already
+# Matrices by their shape that mix no features, and the untied output, which Muon leaves to Adam like embeddings.
 _NOT_ORTHOGONAL = ["relative$", "convolution$", "transformer/output/kernel$"]
+# Weight decay is for what mixes features; the rest has a scale of its own.
 _NOT_DECAYED = ["bias", "gamma", "beta", "embeddings", "relative"]
 
 
