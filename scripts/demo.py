@@ -23,7 +23,7 @@ OUTPUT = Path("demo-output")
 LATER = Path("samples/audio/later")
 # The shipped model learns these recordings in half a minute on two cores; the spec itself asks for a model from
 # nothing, for 500 epochs and a GPU.
-TUNED = {"--load_path": "aeolian-piano-v1", "--epochs": 6, "--batch_size": 2, "--max_seq": 512, "--l_r": 0.0002}
+TUNED = {"--load_path": "aeolian-piano-v1", "--epochs": 6, "--batch_size": 2, "--max_seq": 512}
 LENGTH = 512
 PIPELINES = [
     "audio-processed-wav",
