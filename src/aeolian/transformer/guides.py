@@ -24,6 +24,8 @@ _NOTHING: Counter[int] = Counter()
 _NEVER = 50.0  # nats: as good as forbidden, but not if nothing else is legal
 # Circles: in one song of 50 does a run of 24 onsets come more than 6 times in 1000. A model that does it never stops.
 _CIRCLE_ONSETS, _MOST_CIRCLES, _CIRCLE_SPAN_ONSETS = 24, 6, 1000
+# In at most one of 100 does a pitch come more than 12 times in a row, or a figure of 2 to 4 go on for over 35 onsets.
+_MOST_ONSETS = {1: 12, 2: 35, 3: 35, 4: 35}
 
 _LETTERS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 SCALES = {
@@ -58,7 +60,7 @@ class Wishes:
     `key`: such as `F# minor` or `bb dorian`, `seed` for the seed's own, or none; `key_strength` nats are taken from
     onsets outside it. `density`: onsets a second to stay near, 0 for the model's own. `pulse`: keep onsets on the
     seed's pulse, with so many nats; 0 leaves time alone. `no_repeat`: no run of so many onsets comes twice; 0: may.
-    Whatever is asked for, no piece goes round in circles for long.
+    Whatever is asked for, no piece goes round in circles for long, or trills for ever.
     """
 
     key: str = ""
@@ -69,7 +71,7 @@ class Wishes:
 
     def guides(self, prime: Tokens) -> list[Guide]:
         """Fresh guides for one sequence that goes on from `prime` [n]. Raises UsageError for an unknown key."""
-        made: list[Guide] = [NoRepeat(_CIRCLE_ONSETS, _MOST_CIRCLES, _CIRCLE_SPAN_ONSETS)]
+        made: list[Guide] = [NoRepeat(_CIRCLE_ONSETS, _MOST_CIRCLES, _CIRCLE_SPAN_ONSETS), NoTremolo()]
         if self.key:
             made.append(InKey(scale(self.key, prime), self.key_strength))
         if self.density:
@@ -184,6 +186,29 @@ class NoRepeat:
         for pitch, count in self._seen.get(tuple(self._last), _NOTHING).items():
             if count >= self._times:
                 logits[pitch] -= _NEVER
+
+
+class NoTremolo:
+    """A note, or a figure of up to four, that has gone on for as long as it does in songs must end."""
+
+    def __init__(self) -> None:
+        self._last: deque[int] = deque(maxlen=max(_MOST_ONSETS))
+        self._onsets = dict.fromkeys(_MOST_ONSETS, 0)  # of the figure of so many that goes on now
+
+    def follow(self, token: int) -> None:
+        """Counts how long the figure of each size goes on."""
+        if token >= NOTE_ON.end_token:
+            return
+        for size, onsets in self._onsets.items():
+            goes_on = len(self._last) >= size and self._last[-size] == token
+            self._onsets[size] = max(onsets, size) + 1 if goes_on else 0
+        self._last.append(token)
+
+    def lean(self, logits: Floats) -> None:
+        """Takes away the pitch with which a figure would go on for too long."""
+        for size, most in _MOST_ONSETS.items():
+            if self._onsets[size] >= most:
+                logits[self._last[-size]] -= _NEVER
 
 
 def scale(key: str, prime: Tokens) -> frozenset[int]:

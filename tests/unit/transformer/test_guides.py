@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aeolian.errors import UsageError
-from aeolian.transformer.guides import Density, InKey, NoRepeat, Pulse, Wishes, pulse_steps, scale
+from aeolian.transformer.guides import Density, InKey, NoRepeat, NoTremolo, Pulse, Wishes, pulse_steps, scale
 
 NOTHING = np.empty(0, np.int16)
 SHIFT, VELOCITY = 255, 355  # plus steps, plus bin
@@ -100,13 +100,27 @@ def test_a_run_may_come_so_often_within_a_span() -> None:
 
 
 def test_nothing_goes_round_in_circles_for_ever() -> None:
-    [circles] = Wishes().guides(np.array([60, 64] * 12, np.int16))  # 24 onsets, once
+    circles, _ = Wishes().guides(np.array([60, 64] * 12, np.int16))  # 24 onsets, once
     for pitch in [60, 64] * 5 + [60]:
         assert not leaning(circles).any()
         circles.follow(pitch)
     assert leaning(circles).nonzero()[0].tolist() == [64]
 
 
+@pytest.mark.parametrize(("figure", "most"), [([60], 12), ([60, 64], 35), ([60, 64, 67], 35), ([60, 64, 60, 67], 35)])
+def test_no_figure_goes_on_for_ever(figure: list[int], most: int) -> None:
+    ends = NoTremolo()
+    played = [72, 74, *figure * 36][: 2 + most]
+    for pitch in played:
+        assert not leaning(ends).any()
+        ends.follow(SHIFT + 5)
+        ends.follow(pitch)
+        ends.follow(128 + pitch)
+    assert leaning(ends).nonzero()[0].tolist() == [figure[most % len(figure)]]
+    ends.follow(72)  # something else: it may begin again
+    assert not leaning(ends).any()
+
+
 def test_a_wish_for_nothing_has_no_other_guide() -> None:
-    assert [type(guide) for guide in Wishes().guides(NOTHING)] == [NoRepeat]
-    assert len(Wishes("C", 3.0, 5.0, 2.0, 16).guides(NOTHING)) == 4  # no pulse in no music
+    assert [type(guide) for guide in Wishes().guides(NOTHING)] == [NoRepeat, NoTremolo]
+    assert len(Wishes("C", 3.0, 5.0, 2.0, 16).guides(NOTHING)) == 5  # no pulse in no music
