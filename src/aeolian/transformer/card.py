@@ -14,7 +14,6 @@ def model_card(config: ModelConfig, training: Mapping[str, Any], metrics: Mappin
         f"| {name} | {songs[name]} | {tokens[name]:,} | {_nats(metrics[f'{name}_nll'])} |"
         for name in ("train", "validation", "test")
     )
-    moved = training["augmentation"]
     note = f"\n{metrics['note']}\n" if metrics["note"] else ""
     warm = "Training started from the weights of another model.\n" if training["warm_start"] else ""
     return f"""# A Music Transformer trained by Aeolian
@@ -30,7 +29,7 @@ piano music, event by event: note on, note off, time shift, velocity.
 |---|---|---|---|
 {rows}
 {note}
-The training figure is that of the best epoch, measured while training: with dropout and on augmented windows.
+The training figure is that of the best epoch, measured while training: with dropout, and on windows as they were then.
 Validation and test are whole songs, unchanged, in windows of {config.max_seq} tokens. The music's
 licence is that of its songs.
 
@@ -40,10 +39,8 @@ licence is that of its songs.
 The weights are those of epoch {metrics["best_epoch"]}, the best.
 {training["optimizer"].capitalize()}, peak learning rate {training["peak_learning_rate"]:.3g} after
 {training["warmup_steps"]} steps, dropout {config.dropout:g}.
-Windows were transposed by up to {moved["semitones"]} semitones, stretched by up to {moved["stretch"]:.0%}, and made
-louder or softer by up to {moved["velocity_bins"]} velocity bins, but for the last {training["plain_share"]:.0%} of the
-training. Seed {training["seed"]}.
-`history.jsonl` has every epoch, `config.json` every setting.
+{_augmentation(training)}
+Seed {training["seed"]}. `history.jsonl` has every epoch, `config.json` every setting.
 
 ## Limits
 
@@ -72,6 +69,17 @@ It does not know the token START: it plays on from a seed, and better from a lon
 
     python3 generate.py --load_path <this folder> --inputs seed.mid --length 2048 --save_path new-song.mid
 """
+
+
+def _augmentation(training: Mapping[str, Any]) -> str:
+    how, plain = training["augmentation"], training["plain_share"]
+    if not any(how.values()):
+        return "Windows were left as they are in the songs."
+    but = f", but for the last {plain:.0%} of the training" if plain else ""
+    return (
+        f"Windows were transposed by up to {how['semitones']} semitones, stretched by up to {how['stretch']:.0%}, and "
+        f"made\nlouder or softer by up to {how['velocity_bins']} velocity bins{but}."
+    )
 
 
 def _facts(config: ModelConfig) -> str:

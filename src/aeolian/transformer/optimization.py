@@ -1,8 +1,8 @@
 """The optimizer and its learning rate.
 
 Two optimizers. `adam` as Vaswani et al. 2017 set it. `muon` (Jordan et al. 2024): for matrices that mix features the
-momentum is made nearly orthogonal, so that a step moves all directions alike, at a scale at which Adam's learning
-rates serve (Liu et al. 2025); Adam for everything else.
+momentum is made nearly orthogonal, so that a step moves all directions alike, by as much as Adam's would on average
+(Liu et al. 2025); Adam for everything else.
 
 Two schedules. `cosine`: linear warm-up, then half a cosine down to a twentieth of the peak (Loshchilov and Hutter
 2017), over steps or over a time budget, whichever ends first. `noam`: linear warm-up, then falling with the square
