@@ -17,12 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from aeolian.engine import files, pipelines, repos
-from aeolian.engine.commits import list_commits
-from aeolian.engine.scheduler import Runner
-from aeolian.engine.spec import parse
-from aeolian.engine.spec_files import parse_documents
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.scheduler import Runner
+from aeolian.engine.specs.files import parse_documents
+from aeolian.engine.specs.spec import parse
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import files, pipelines, repos
+from aeolian.engine.versions.commits import list_commits
 
 
 def timed(work):

@@ -16,13 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from aeolian.engine import files, pipelines, read_only, repos
-from aeolian.engine.addresses import Address
-from aeolian.engine.commits import resolve
-from aeolian.engine.scheduler import Runner
-from aeolian.engine.spec import parse
-from aeolian.engine.spec_files import parse_documents
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.scheduler import Runner
+from aeolian.engine.programs import read_only
+from aeolian.engine.specs.files import parse_documents
+from aeolian.engine.specs.spec import parse
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import files, pipelines, repos
+from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.commits import resolve
 
 MIB = 1024 * 1024
 LIMIT_COPIES = 2

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from aeolian import __version__
-from aeolian.engine.addresses import Address
-from aeolian.engine.commits import resolve
-from aeolian.engine.docker import docker_executor
-from aeolian.engine.store import Store
+from aeolian.engine.programs.docker import docker_executor
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.commits import resolve
 from aeolian.errors import AeolianError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,8 +18,8 @@ from test_images import CLIP, ROOT, SEED, aeolian, docker, images, succeed
 from test_readme import COMMANDS
 
 from aeolian import __version__
-from aeolian.engine.docker import quantity
-from aeolian.engine.durations import seconds
+from aeolian.engine.programs.docker import quantity
+from aeolian.engine.specs.durations import seconds
 
 pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("images")]
 __all__ = ["images"]

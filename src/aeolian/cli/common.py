@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from aeolian.engine.store import Store, default_home
+from aeolian.engine.storage.store import Store, default_home
 from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, AeolianError
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from aeolian.cli.common import command, open_store, warn
-from aeolian.engine.dag import graph
-from aeolian.engine.dag_svg import svg
-from aeolian.engine.dag_text import lines
+from aeolian.engine.graphs.dag import graph
+from aeolian.engine.graphs.dag_svg import svg
+from aeolian.engine.graphs.dag_text import lines
 from aeolian.errors import UsageError
 from aeolian.stages.folders import whole_file
 

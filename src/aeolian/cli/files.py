@@ -24,13 +24,13 @@ from aeolian.cli.common import (
 )
 from aeolian.cli.running import run_outstanding
 from aeolian.cli.serving import serve_store
-from aeolian.engine import files
-from aeolian.engine.addresses import parse_address
+from aeolian.engine.versions import files
+from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.watch import Watcher
 from aeolian.errors import UsageError
 
 if TYPE_CHECKING:
-    from aeolian.engine.lineage import Origin
+    from aeolian.engine.graphs.lineage import Origin
 
 _MOST_RENAMES_TOLD = 20
 _LONG_BYTES = 1 << 28
@@ -231,14 +231,14 @@ def watch(folder: Path, place: str, interval: float) -> None:
 @output_option
 def lineage(place: str, picture: Path | None, output: str) -> None:
     """Trace a file back to the files it was made from, with hashes and commands."""
-    from aeolian.engine.lineage import lineage as trace
+    from aeolian.engine.graphs.lineage import lineage as trace
 
     with open_store() as store:
         origin = trace(store, parse_address(place))
     if picture is not None:
         from aeolian.cli.drawing import write_svg
-        from aeolian.engine.dag_svg import svg
-        from aeolian.engine.lineage_graph import lineage_graph
+        from aeolian.engine.graphs.dag_svg import svg
+        from aeolian.engine.graphs.lineage_graph import lineage_graph
 
         graph = lineage_graph(origin)
         write_svg(picture, svg(graph, f"What {place} was made from"))

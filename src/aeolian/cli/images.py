@@ -7,7 +7,7 @@ import click
 
 from aeolian import __version__
 from aeolian.cli.common import command, warn
-from aeolian.engine.spec_files import read_specs, spec_files
+from aeolian.engine.specs.files import read_specs, spec_files
 from aeolian.errors import UsageError
 from aeolian.stages.folders import whole_file
 

@@ -19,8 +19,8 @@ from aeolian.cli.common import (
     print_table,
 )
 from aeolian.cli.running import run_outstanding
-from aeolian.engine import jobs
-from aeolian.engine.jobs import DatumRecord, Job
+from aeolian.engine.jobs import records as jobs
+from aeolian.engine.jobs.records import DatumRecord, Job
 from aeolian.errors import UsageError
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from aeolian.cli.common import duration_text
-from aeolian.engine.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener
-from aeolian.engine.jobs import last_lines
+from aeolian.engine.jobs.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener
+from aeolian.engine.jobs.records import last_lines
 
 SECONDS_BETWEEN_LINES = 5.0
 _TAIL_BYTES = 4096

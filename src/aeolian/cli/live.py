@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aeolian.cli.common import duration_text
-from aeolian.engine.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener, SetStarted
-from aeolian.engine.jobs import last_lines
+from aeolian.engine.jobs.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener, SetStarted
+from aeolian.engine.jobs.records import last_lines
 
 _STYLES = {"success": "green", "failure": "bold red", "unrunnable": "yellow", "running": "cyan", "waiting": "dim"}
 _MARKS = {"success": "✔", "failure": "✘", "unrunnable": "–", "running": "▸", "waiting": "·"}

@@ -18,13 +18,14 @@ from aeolian.cli.common import (
     warn,
 )
 from aeolian.cli.running import executor, run_outstanding
-from aeolian.engine import catalog, pipelines, ticks
-from aeolian.engine.jobs import list_jobs
-from aeolian.engine.pipelines import Arguments, Change
-from aeolian.engine.secrets import parse_place
-from aeolian.engine.spec import Spec
-from aeolian.engine.spec_files import read_specs
-from aeolian.engine.triggers import pipeline_order
+from aeolian.engine import ticks
+from aeolian.engine.jobs.records import list_jobs
+from aeolian.engine.programs.secrets import parse_place
+from aeolian.engine.specs.files import read_specs
+from aeolian.engine.specs.spec import Spec
+from aeolian.engine.versions import catalog, pipelines
+from aeolian.engine.versions.pipelines import Arguments, Change
+from aeolian.engine.versions.triggers import pipeline_order
 from aeolian.errors import UsageError
 
 _MOST_NAMES = 3

@@ -15,11 +15,12 @@ from aeolian.cli.common import (
     warn,
 )
 from aeolian.cli.running import run_outstanding
-from aeolian.engine import commits, history, repos
-from aeolian.engine.addresses import parse_address
-from aeolian.engine.commits import Commit
-from aeolian.engine.jobs import list_jobs
-from aeolian.engine.store import Store
+from aeolian.engine import history
+from aeolian.engine.jobs.records import list_jobs
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import commits, repos
+from aeolian.engine.versions.addresses import parse_address
+from aeolian.engine.versions.commits import Commit
 
 
 @command(example="aeolian create repo seeds")

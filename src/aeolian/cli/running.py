@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 import click
 
 from aeolian.cli.common import chosen_executor, warn
-from aeolian.engine.events import DatumFinished, Event, Listener
-from aeolian.engine.executors import Executor, ProcessExecutor
-from aeolian.engine.jobs import Job, failed_datums, last_lines, list_jobs
-from aeolian.engine.scheduler import Outcome, Runner
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.events import DatumFinished, Event, Listener
+from aeolian.engine.jobs.records import Job, failed_datums, last_lines, list_jobs
+from aeolian.engine.jobs.scheduler import Outcome, Runner
+from aeolian.engine.programs.executors import Executor, ProcessExecutor
+from aeolian.engine.storage.store import Store
 from aeolian.errors import EXIT_FAILURE
 
 _MOST_DATUMS_TOLD = 5
@@ -60,7 +60,7 @@ def executor() -> Executor:
     """What `--executor` of the command asks for. Raises `AeolianError` if that is not here."""
     if chosen_executor() != "docker":
         return ProcessExecutor()
-    from aeolian.engine.docker import docker_executor
+    from aeolian.engine.programs.docker import docker_executor
 
     return docker_executor()
 

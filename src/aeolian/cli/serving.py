@@ -7,8 +7,8 @@ import click
 
 from aeolian.cli.common import command, executor_option, open_store, warn
 from aeolian.cli.running import run_outstanding, stop_on_termination
-from aeolian.engine.jobs import outstanding
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.records import outstanding
+from aeolian.engine.storage.store import Store
 from aeolian.engine.ticks import Now, Ticks, utc_now
 
 

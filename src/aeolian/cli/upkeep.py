@@ -11,8 +11,8 @@ from click.shell_completion import get_completion_class
 
 from aeolian.cli.common import command, open_store, size_text, warn
 from aeolian.engine import upkeep
-from aeolian.engine.jobs import list_jobs, outstanding
-from aeolian.engine.store import default_home
+from aeolian.engine.jobs.records import list_jobs, outstanding
+from aeolian.engine.storage.store import default_home
 from aeolian.errors import EXIT_FAILURE, AeolianError
 
 _LEAST_PYTHON = (3, 11)
@@ -102,9 +102,9 @@ def _store() -> tuple[str, str]:
 
 def _executors() -> list[tuple[str, str]]:
     """How programs run here: whether large inputs are linked or copied, whether there is Docker, and a GPU."""
-    from aeolian.engine.docker import docker_executor
-    from aeolian.engine.read_only import works_in
-    from aeolian.engine.resources import has_gpu
+    from aeolian.engine.jobs.resources import has_gpu
+    from aeolian.engine.programs.docker import docker_executor
+    from aeolian.engine.programs.read_only import works_in
 
     home = default_home()
     while not home.exists():

@@ -9,12 +9,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from aeolian.engine import catalog, lock
-from aeolian.engine.addresses import parse_address
-from aeolian.engine.commits import Commit, resolve, set_commits
-from aeolian.engine.jobs import Job, list_jobs
-from aeolian.engine.ledger import sources
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.ledger import sources
+from aeolian.engine.jobs.records import Job, list_jobs
+from aeolian.engine.storage import lock
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import catalog
+from aeolian.engine.versions.addresses import parse_address
+from aeolian.engine.versions.commits import Commit, resolve, set_commits
 from aeolian.errors import UsageError
 
 _Refusal = Callable[[Store, Commit], None]

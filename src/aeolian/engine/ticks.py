@@ -4,12 +4,12 @@ import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from aeolian.engine import catalog, files
-from aeolian.engine.commits import head_tree
-from aeolian.engine.cron import moment_text, parse_moment, parse_schedule
-from aeolian.engine.repos import branch_id
-from aeolian.engine.spec import Pfs
-from aeolian.engine.store import Store
+from aeolian.engine.specs.cron import moment_text, parse_moment, parse_schedule
+from aeolian.engine.specs.spec import Pfs
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import catalog, files
+from aeolian.engine.versions.commits import head_tree
+from aeolian.engine.versions.repos import branch_id
 
 Now = Callable[[], datetime]
 

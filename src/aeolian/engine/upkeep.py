@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aeolian.engine.store import Store
-from aeolian.engine.trees import EMPTY, decode_entries
+from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.trees import EMPTY, decode_entries
 from aeolian.errors import StorageError
 
 

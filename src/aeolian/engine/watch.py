@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 from aeolian import names
-from aeolian.engine.addresses import Address
-from aeolian.engine.commits import commit_files, head_tree
-from aeolian.engine.files import remember_names
-from aeolian.engine.repos import branch_id, repo_id
-from aeolian.engine.store import Store
-from aeolian.engine.trees import EMPTY, Entry
+from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.trees import EMPTY, Entry
+from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.commits import commit_files, head_tree
+from aeolian.engine.versions.files import remember_names
+from aeolian.engine.versions.repos import branch_id, repo_id
 from aeolian.errors import UsageError
 
 _Stamp = tuple[int, int, int]

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from aeolian.cli.lines import LineProgress
 from aeolian.cli.main import COMMANDS, main
-from aeolian.engine.events import DatumStarted, JobStarted
+from aeolian.engine.jobs.events import DatumStarted, JobStarted
 
 UPPER = """
 pipeline: {name: upper}

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from aeolian.cli.serving import serve_store
-from aeolian.engine import files, lock, pipelines, repos
-from aeolian.engine.spec_files import read_specs
-from aeolian.engine.store import Store
+from aeolian.engine.specs.files import read_specs
+from aeolian.engine.storage import lock
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import files, pipelines, repos
 
 SPECS = """
 pipeline: {name: copy}

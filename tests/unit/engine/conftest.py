@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from engine_bench import Bench
 
-from aeolian.engine.store import Store
+from aeolian.engine.storage.store import Store
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from aeolian.engine import files, pipelines, repos
-from aeolian.engine.addresses import Address
-from aeolian.engine.commits import Commit, resolve
-from aeolian.engine.jobs import Job, list_jobs
-from aeolian.engine.scheduler import Outcome, Runner
-from aeolian.engine.spec import Spec, parse
-from aeolian.engine.spec_files import parse_documents
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.records import Job, list_jobs
+from aeolian.engine.jobs.scheduler import Outcome, Runner
+from aeolian.engine.specs.files import parse_documents
+from aeolian.engine.specs.spec import Spec, parse
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import files, pipelines, repos
+from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.commits import Commit, resolve
 
 
 def spec_of(document: dict[str, Any]) -> Spec:

@@ -12,14 +12,15 @@ from collections import Counter
 import pytest
 from engine_bench import shell
 
-from aeolian.engine import files, lock, pipelines, repos
-from aeolian.engine.commits import list_commits
-from aeolian.engine.database import Database
-from aeolian.engine.jobs import list_datums, list_jobs
-from aeolian.engine.objects import SMALL_BYTES
-from aeolian.engine.scheduler import Runner
-from aeolian.engine.store import Store
+from aeolian.engine.jobs.records import list_datums, list_jobs
+from aeolian.engine.jobs.scheduler import Runner
+from aeolian.engine.storage import lock
+from aeolian.engine.storage.database import Database
+from aeolian.engine.storage.objects import SMALL_BYTES
+from aeolian.engine.storage.store import Store
 from aeolian.engine.upkeep import check, collect_garbage
+from aeolian.engine.versions import files, pipelines, repos
+from aeolian.engine.versions.commits import list_commits
 from aeolian.errors import AeolianError, StorageError
 
 KILLS = int(os.environ.get("AEOLIAN_TEST_KILLS", "8"))
@@ -30,9 +31,9 @@ VICTIM = """
 import sys
 from io import BytesIO
 from pathlib import Path
-from aeolian.engine import files
-from aeolian.engine.scheduler import Runner
-from aeolian.engine.store import Store
+from aeolian.engine.versions import files
+from aeolian.engine.jobs.scheduler import Runner
+from aeolian.engine.storage.store import Store
 with Store(Path(sys.argv[1])) as store:
     for batch in range(int(sys.argv[2]), int(sys.argv[2]) + 1000):
         items = [files.Item(BytesIO(b"%d %d" % (batch, n) + b"." * (n % 2 * 70000)), f"/{batch}-{n}") for n in range(4)]
@@ -78,8 +79,8 @@ def test_finished_datums_of_an_interrupted_job_are_kept(bench):
     bench.pipeline("p", shell(script), "songs")
     bench.put("songs", {str(n): "" for n in range(5)})
     code = (
-        "import sys; from pathlib import Path; from aeolian.engine.store import Store;"
-        "from aeolian.engine.scheduler import Runner; Runner(Store(Path(sys.argv[1])), cores=1).run()"
+        "import sys; from pathlib import Path; from aeolian.engine.storage.store import Store;"
+        "from aeolian.engine.jobs.scheduler import Runner; Runner(Store(Path(sys.argv[1])), cores=1).run()"
     )
     os.mkfifo(stop)
     victim = subprocess.Popen([sys.executable, "-c", code, str(bench.store.home)])
@@ -127,7 +128,7 @@ def test_two_processes_put_at_once_and_neither_loses_a_commit(bench):
 
 def test_the_lock_goes_with_the_process(bench):
     code = (
-        "import sys; from pathlib import Path; from aeolian.engine.lock import held\n"
+        "import sys; from pathlib import Path; from aeolian.engine.storage.lock import held\n"
         "with held(Path(sys.argv[1])) as mine: print(mine, flush=True); input()"
     )
     holder = subprocess.Popen(

@@ -3,12 +3,14 @@
 import pytest
 from engine_bench import OUT, UPPER, shell
 
-from aeolian.engine import history, lock, pipelines
-from aeolian.engine.addresses import Address
-from aeolian.engine.commits import finish_commit, list_commits, start_commit
-from aeolian.engine.jobs import list_datums, list_jobs
-from aeolian.engine.lineage import lineage
+from aeolian.engine import history
+from aeolian.engine.graphs.lineage import lineage
+from aeolian.engine.jobs.records import list_datums, list_jobs
+from aeolian.engine.storage import lock
 from aeolian.engine.upkeep import check, collect_garbage
+from aeolian.engine.versions import pipelines
+from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.commits import finish_commit, list_commits, start_commit
 from aeolian.errors import UsageError
 
 

@@ -143,7 +143,7 @@ def test_nothing_usable_is_a_failure_of_the_stage(wavs, tmp_path):
 
 def test_in_a_batch_one_model_does_every_datum(wavs, tmp_path, monkeypatch, capsys):
     """The worker puts another song under the same path before each answer; each has its own report."""
-    from aeolian.engine.batch_server import BatchServer
+    from aeolian.engine.programs.batch_server import BatchServer
     from aeolian.next_datum import PORT_VARIABLE
 
     soundfile.write(tmp_path / "melody.wav", melody(), RATE)

@@ -1,0 +1,1 @@
+"""What feeds what and what came of what, as graphs and pictures."""

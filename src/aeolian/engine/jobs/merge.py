@@ -1,0 +1,58 @@
+"""The output of a job: the files of all of its datums in one tree, made from the last job's by what differs."""
+
+from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.trees import Entry, decode_entries
+from aeolian.engine.versions.clashes import Lookup, clash
+from aeolian.errors import AeolianError
+
+
+def merge(store: Store, base: tuple[str, str], datums: str) -> str:
+    """The tree of the outputs of `datums` (a tree: datum id → hash, row).
+
+    `base` is (datums, output) of the last job that went well. Raises `AeolianError` where two datums write one
+    path, or one a file where another has a folder.
+    """
+    base_datums, base_output = base
+    gone, new = store.trees.difference(base_datums, datums)
+    changes: dict[str, Entry | None] = {entry.path: None for row in gone.values() for entry in outputs(store, row.size)}
+    kept = store.trees.edit(base_output, changes) if changes else base_output
+    owner: dict[str, str] = {}
+    added: dict[str, Entry | None] = {}
+    for datum, row in new.items():
+        for entry in outputs(store, row.size):
+            if entry.path in owner:
+                raise _conflict(f"two datums write {entry.path}", [owner[entry.path], datum])
+            owner[entry.path] = datum
+            added[entry.path] = entry
+    there = Lookup(store.trees, kept, len(owner))
+    for path, datum in owner.items():
+        if there.file(path):
+            raise _conflict(f"two datums write {path}", [_writer(store, datums, path, datum), datum])
+    tree = store.trees.edit(kept, added)
+    both = clash(store.trees, tree, owner)
+    if both:
+        writers = sorted({_writer(store, datums, both, ""), _writer(store, datums, f"{both}/", "")})
+        raise _conflict(f"{both} is a file from one datum and a folder from another", writers)
+    return tree
+
+
+def outputs(store: Store, row: int) -> list[Entry]:
+    """What the run of a datum in row `row` wrote."""
+    found = store.db.one("SELECT outputs FROM datum WHERE id = ?", row)
+    return decode_entries(found["outputs"]) if found else []
+
+
+def _writer(store: Store, datums: str, path: str, other_than: str) -> str:
+    """The datum that writes the file `path`, or below the folder `path` if that ends in a slash."""
+    for row in store.trees.entries(datums, ""):
+        if row.path != other_than and any(
+            entry.path == path or (path.endswith("/") and entry.path.startswith(path))
+            for entry in outputs(store, row.size)
+        ):
+            return row.path
+    return "unknown"
+
+
+def _conflict(what: str, datums: list[str]) -> AeolianError:
+    named = " and ".join(datum[:16] for datum in datums)
+    return AeolianError(f"{what} (datums {named})", remedy="Give each datum's outputs names of their own.")

@@ -1,0 +1,186 @@
+"""Processes that user code runs in: started without a shell, timed, and ended with all that they started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from aeolian.engine.programs import read_only
+from aeolian.engine.programs.executors import Launch
+from aeolian.engine.programs.strays import adopt_orphans, end_strays
+from aeolian.next_datum import PORT_VARIABLE
+
+PID_FILE = "pid"
+# What tells a datum's processes from all others; those of a program of many datums have a port of their own.
+_DATUM_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID", "PPS_PIPELINE_NAME")
+_BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID", "PPS_PIPELINE_NAME")
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a process ended: its code (negative for a signal, None if it never started) and what is wrong with that.
+
+    `acceptable`: whether `accept_return_code` may make it a success.
+    """
+
+    code: int | None
+    reason: str = ""
+    started: bool = True
+    acceptable: bool = True
+
+
+class Processes:
+    """The processes that run now, so that they can all be ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._groups: set[int] = set()
+        self.stopped = False
+        self._adopts = adopt_orphans()
+
+    def stop(self) -> None:
+        """Kills every process that runs, and starts no more."""
+        with self._lock:
+            self.stopped = True
+            for group in self._groups:
+                kill_group(group)
+
+    def end(self, pid: int) -> None:
+        """Kills one process with its group, if it still runs."""
+        with self._lock:
+            if pid in self._groups:
+                kill_group(pid)
+
+    def run(
+        self,
+        launch: Launch,
+        log: BinaryIO,
+        scratch: Path,
+        timeout_s: float | None,
+        started: Callable[[int], None] | None = None,
+    ) -> Exit:
+        """Runs a process to its end, its output in `log`; whatever it left running is killed then.
+
+        `started` is told the number of the process.
+        """
+        stdin: BinaryIO | int = subprocess.DEVNULL
+        with contextlib.ExitStack() as stack:
+            if launch.stdin is not None:
+                (scratch / "stdin").write_bytes(launch.stdin)
+                stdin = stack.enter_context((scratch / "stdin").open("rb"))
+            start = None
+            if launch.read_only:
+                start = stack.enter_context(read_only.Start(launch.argv, launch.folder, launch.read_only))
+            with self._lock:
+                if self.stopped:
+                    return Exit(None, "stopped", started=False)
+                try:
+                    process = subprocess.Popen(
+                        start.argv if start else launch.argv,
+                        stdin=stdin,
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                        cwd=launch.folder,
+                        env=launch.environment,
+                        start_new_session=True,
+                        pass_fds=start.handed if start else (),
+                    )
+                except (OSError, ValueError) as error:
+                    return Exit(None, _cannot_start(launch, error), started=False)
+                self._groups.add(process.pid)
+            failure = start.failure() if start else None
+        _note(scratch, process.pid)
+        if started:
+            started(process.pid)
+        end = self._finish(process, timeout_s)
+        if failure:
+            return Exit(None, _cannot_start(launch, failure), started=False)
+        if self._adopts:
+            with self._lock:
+                marks = _DATUM_MARKS if "PACH_DATUM_ID" in launch.environment else _BATCH_MARKS
+                end_strays({name: launch.environment.get(name, "") for name in marks}, self._groups)
+        return end
+
+    def _finish(self, process: "subprocess.Popen[bytes]", timeout_s: float | None) -> Exit:
+        late = threading.Event()
+
+        def expire() -> None:
+            late.set()
+            kill_group(process.pid)
+
+        timer = threading.Timer(timeout_s, expire) if timeout_s is not None else None
+        if timer:
+            timer.daemon = True
+            timer.start()
+        try:
+            if hasattr(os, "waitid"):
+                # Not reaped yet, so that the group's number cannot belong to anyone else when it is killed.
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+                kill_group(process.pid)
+            code = process.wait()
+        finally:
+            if timer:
+                timer.cancel()
+            with self._lock:
+                self._groups.discard(process.pid)
+        if late.is_set():
+            return Exit(code, too_long(timeout_s or 0.0), acceptable=False)
+        return Exit(code, _meaning(code))
+
+
+def too_long(timeout_s: float) -> str:
+    """Why a process that was given `timeout_s` has failed."""
+    return f"it ran longer than {timeout_s:g} s"
+
+
+def kill_group(group: int) -> None:
+    """Kills a process group, if there still is one."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def kill_noted(scratch: Path) -> None:
+    """Kills what a killed engine left running in `scratch`, if it is still the same process."""
+    try:
+        pid, started = (scratch / PID_FILE).read_text().split(maxsplit=1)
+    except (OSError, ValueError):
+        return
+    if started == _start_time(int(pid)) != "?":
+        kill_group(int(pid))
+
+
+def _note(scratch: Path, pid: int) -> None:
+    with contextlib.suppress(OSError):
+        (scratch / PID_FILE).write_text(f"{pid} {_start_time(pid)}")
+
+
+def _start_time(pid: int) -> str:
+    """The moment a process started, in the kernel's ticks since boot; `?` where that is not told."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "?"
+
+
+def _cannot_start(launch: Launch, error: Exception) -> str:
+    what = error.strerror if isinstance(error, OSError) else str(error)
+    culprit = launch.argv[0]
+    if isinstance(error, FileNotFoundError) and not launch.folder.is_dir():
+        culprit = str(launch.folder)
+    return f"{culprit!r} cannot be started: {what}"
+
+
+def _meaning(code: int) -> str:
+    if code == 0:
+        return ""
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

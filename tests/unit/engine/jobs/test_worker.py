@@ -1,0 +1,234 @@
+"""The contract between the engine and a program, and what a program may not do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from engine_bench import shell
+
+from aeolian.engine.jobs.records import list_datums
+from aeolian.engine.programs.executors import ProcessExecutor
+from aeolian.engine.upkeep import check
+from aeolian.engine.versions.program import image_slug, set_arguments
+
+
+@pytest.fixture
+def one(bench):
+    """Runs a command on `songs` = {"a.txt": "hello"}; the job's outputs, or the datum's failure."""
+    bench.repo("songs")
+    bench.put("songs", {"a.txt": "hello", "sub/b.txt": "x" * 100_000})
+
+    def run(cmd, glob="/a.txt", **more):
+        bench.pipeline("p", cmd, "songs", glob, **more)
+        bench.run()
+        records = list_datums(bench.store, bench.job("p"))
+        run.record = records[0] if records else None
+        if bench.job("p").state != "success":
+            return run.record.reason
+        return bench.contents("p")
+
+    return run
+
+
+def test_environment(one):
+    out = one(shell("env > /pfs/out/env; pwd > /pfs/out/pwd"), transform={"env": {"MODEL": "/pfs/songs/m", "X": "1"}})
+    env = dict(line.split("=", 1) for line in out["env"].splitlines() if "=" in line)
+    assert env["songs"].endswith("/pfs/songs/a.txt")
+    assert env["MODEL"].endswith("/pfs/songs/m") and env["MODEL"] != "/pfs/songs/m"
+    assert env["X"] == "1"
+    assert env["PACH_DATUM_ID"] == one.record.id
+    assert env["PACH_JOB_ID"] == env["PACH_OUTPUT_COMMIT_ID"] == one.record.job
+    assert env["songs_COMMIT"] == one.record.inputs[0]["commit"]
+    assert (env["PPS_PIPELINE_NAME"], env["PPS_PROJECT_NAME"], len(env["PPS_SPEC_COMMIT"])) == ("p", "default", 32)
+    assert "OMP_NUM_THREADS" in env
+
+
+def test_no_shell_between(one):
+    assert one(["/bin/sh", "-c", 'printf "%s|" "$0" "$@" > /pfs/out/x', "$HOME;", "a b", "*"]) == {"x": "$HOME;|a b|*|"}
+
+
+def test_stdin_lines_end_in_line_feeds(one):
+    assert one(["sh"], transform={"stdin": ["printf 1 > /pfs/out/x", "cat /pfs/songs/a.txt >> /pfs/out/x"]}) == {
+        "x": "1hello"
+    }
+
+
+def test_arguments_of_every_shape_are_resolved(one):
+    cmd = ["python3", "-Sc", "import sys; open(sys.argv[2] + '/x', 'w').write(open(sys.argv[1][5:]).read())"]
+    assert one([*cmd, "--in=/pfs/songs/a.txt", "/pfs/out"]) == {"x": "hello"}
+
+
+def test_a_word_that_only_looks_like_a_path_is_left_alone(tmp_path):
+    from aeolian.engine.programs.executors import Command
+
+    argv = ("x", "/pfsx", "a/pfs/b", "/pfs", "--a=/pfs/b:/pfs/c", "/src/x.py", "s3://src/x", "/src")
+    command = Command(argv, {}, (), "", tmp_path / "pfs", tmp_path / "s", tmp_path, 1)
+    pfs, src = tmp_path / "pfs", tmp_path / "s"
+    expected = ["x", "/pfsx", "a/pfs/b", str(pfs), f"--a={pfs}/b:{pfs}/c", f"{src}/x.py", "s3://src/x", str(src)]
+    assert ProcessExecutor().launch(command).argv == expected
+
+
+def test_a_folder_is_a_datum_with_all_it_holds(one):
+    assert one(shell("find /pfs/songs -type f | sed 's/.*songs//' > /pfs/out/x"), "/sub") == {"x": "/sub/b.txt\n"}
+
+
+def test_accepted_return_codes(one):
+    assert one(shell("echo x > /pfs/out/x; exit 7"), transform={"accept_return_code": [7]}) == {"x": "x\n"}
+
+
+def test_tries(one, bench):
+    count = bench.folder / "count"
+    script = shell(f"echo x >> {count}; test $(wc -l < {count}) = 3; echo ok > /pfs/out/x")
+    assert one(script, datum_tries=3) == {"x": "ok\n"}
+    assert one.record.tries == 3
+
+
+def test_a_recovered_datum_has_no_output_and_the_job_goes_on(one, bench):
+    assert one(shell("echo x > /pfs/out/x; exit 1"), transform={"err_cmd": ["true"]}) == {}
+    assert (bench.job("p").state, bench.job("p").recovered) == ("success", 1)
+
+
+def test_an_error_handler_that_fails_too_is_a_failure(one):
+    assert one(shell("exit 1"), transform={"err_cmd": ["false"]}) == "exit code 1"
+
+
+def test_too_long(one):
+    clock = time.monotonic()
+    assert one(["sleep", "60"], datum_timeout="50ms") == "it ran longer than 0.05 s"
+    assert time.monotonic() - clock < 10
+
+
+def test_a_job_too_long(one):
+    assert "it ran longer than" in one(["sleep", "60"], job_timeout="50ms")
+
+
+def test_no_such_program_is_said_and_not_tried_again(one):
+    assert one(["/no/such"], datum_tries=3) == "'/no/such' cannot be started: No such file or directory"
+    assert one.record.tries == 1
+
+
+def test_killed_by_a_signal(one):
+    assert one(shell("kill -SEGV $$")) == "killed by SIGSEGV"
+
+
+def test_what_a_program_leaves_running_is_killed(one):
+    out = one(shell("sleep 1000 >/dev/null 2>&1 & echo $! > /pfs/out/pid"))
+    assert not alive(int(out["pid"]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux hands orphans over")
+def test_a_daemon_that_left_its_group_is_killed_too(one):
+    daemon = (
+        "import os, sys, time; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0);"
+        " open(sys.argv[1] + '/out/pid', 'w').write(str(os.getpid())); open('ready', 'w').close(); time.sleep(1000)"
+    )
+    out = one(shell(f'mkfifo ready; python3 -Sc "{daemon}" /pfs & cat ready'))
+    assert not alive(int(out["pid"]))
+
+
+def test_the_log_has_both_streams(one):
+    one(shell("echo out; echo err >&2"))
+    assert one.record.log.read_text() == "out\nerr\n"
+
+
+@pytest.mark.parametrize("glob", ["/a.txt", "/sub"], ids=["small", "large"])
+def test_a_program_that_writes_into_its_input_fails_alone_and_damages_nothing(one, bench, glob):
+    before = bench.contents("songs")
+    reason = one(
+        shell("for f in $(find /pfs/songs -type f); do chmod u+w $f; echo bad >> $f; done; echo x > /pfs/out/x"), glob
+    )
+    assert "the program changed its input /pfs/songs/" in reason
+    assert bench.contents("songs") == before
+    assert list(check(bench.store)) == []
+
+
+def test_links_to_inputs_are_those_files(one, bench):
+    out = one(
+        shell("ln -s /pfs/songs/sub/b.txt /pfs/out/l; ln /pfs/songs/sub/b.txt /pfs/out/h; ln -s h /pfs/out/m"), "/sub"
+    )
+    assert out == dict.fromkeys("lhm", "x" * 100_000)
+
+
+def alive(pid):
+    """Whether a process runs; one that ended and that nobody reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+HOSTILE = {
+    "ln -s /etc/passwd /pfs/out/x": "a link that leaves /pfs",
+    "ln -s ../../../../../../../../../../../../../../etc/passwd /pfs/out/x": "a link that leaves /pfs",
+    "ln -s / /pfs/out/x": "a link that leaves /pfs",
+    "ln -s nowhere /pfs/out/x": "a link that leads nowhere",
+    "ln -s x /pfs/out/x": "a link that leads nowhere",
+    "ln -s . /pfs/out/x": "a link to a folder",
+    "mkfifo /pfs/out/x": "/pfs/out/x, which is a pipe",
+    "truncate -s 1T /pfs/out/x": "which claims 1,099,511,627,776 bytes",
+    "touch '/pfs/out/a*b'": "has a meaning in globs",
+    "touch '/pfs/out/caf\u00e9'": "is not a printable ASCII character",
+    "touch '/pfs/out/a\nb'": "is not a printable ASCII character",
+}
+
+
+@pytest.mark.parametrize("script", HOSTILE)
+def test_what_cannot_be_an_output_is_refused_by_name(one, script):
+    assert HOSTILE[script] in one(shell(script))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root makes device files; run as root")
+def test_devices_are_refused(one):
+    assert "a character device" in one(shell("mknod /pfs/out/x c 1 3"))
+
+
+def test_folders_without_permissions_do_not_stay(one, bench):
+    one(shell("mkdir -p /pfs/out/d; echo x > /pfs/out/d/x; chmod 555 /pfs/out/d /pfs/songs"))
+    assert list(bench.store.scratch.iterdir()) == []
+
+
+def test_empty_files_have_names_alone(bench):
+    bench.repo("songs")
+    bench.put("songs", {"a": "hello"})
+    node = {"pfs": {"repo": "songs", "glob": "/*", "empty_files": True}}
+    bench.pipeline("p", shell("wc -c < $songs | tr -d ' ' > /pfs/out/x"), node)
+    bench.run()
+    assert bench.contents("p") == {"x": "0\n"}
+
+
+def test_one_gpu_one_datum_at_a_time(bench):
+    bench.repo("songs")
+    bench.put("songs", {str(n): "" for n in range(6)})
+    lock = bench.folder / "lock"
+    gpu = {"resource_limits": {"gpu": {"type": "nvidia.com/gpu", "number": 1}}}
+    bench.pipeline("p", shell(f"mkdir {lock}; sleep 0.01; rmdir {lock}"), "songs", **gpu)
+    assert not bench.run(cores=4).failed
+
+
+def test_flags_are_set_in_place():
+    cmd = ("train.py", "--epochs", "500", "--size=2", "--last")
+    assert set_arguments(cmd, (("--epochs", "3"), ("--size", "9"), ("--new", "x"))) == (
+        "train.py", "--epochs", "3", "--size=9", "--last", "--new", "x",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("image", ["generate", "aeolian/generate:1.0", "h.example:5000/a/generate@sha256:abc"])
+def test_the_slug_of_an_image(image):
+    assert image_slug(image) == "generate"
+
+
+def test_what_a_killed_engine_left_running_is_ended(bench):
+    from aeolian.engine.jobs.worker import clear_scratch
+    from aeolian.engine.programs.processes import PID_FILE, _start_time
+
+    left = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    folder = bench.store.scratch / "p-x"
+    folder.mkdir()
+    (folder / PID_FILE).write_text(f"{left.pid} {_start_time(left.pid)}")
+    clear_scratch(bench.store)
+    assert left.wait() == -signal.SIGKILL
+    assert not folder.exists()

@@ -1,0 +1,197 @@
+"""Schedules against hand-worked moments and a minute-by-minute oracle; ticks by a clock that the test turns."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from engine_bench import shell
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aeolian.engine.specs.cron import Every, Fields, parse_moment, parse_schedule
+from aeolian.engine.ticks import Ticks
+from aeolian.engine.versions.pipelines import create_pipelines
+from aeolian.errors import UsageError
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("spec", "after", "expected"),
+    [
+        ("* * * * *", "2026-03-01 10:20:30", "2026-03-01 10:21"),
+        ("20 10 * * *", "2026-03-01 10:20", "2026-03-02 10:20"),
+        ("*/15 * * * *", "2026-03-01 23:50", "2026-03-02 00:00"),
+        ("5/20 * * * *", "2026-03-01 00:26", "2026-03-01 00:45"),
+        ("0 9-17/4 * * mon-fri", "2026-02-27 17:00", "2026-03-02 09:00"),
+        ("0 0 1,15 * *", "2026-02-15 00:00", "2026-03-01 00:00"),
+        ("0 0 29 feb *", "2096-02-29 00:00", "2104-02-29 00:00"),
+        ("0 0 31 * *", "2026-03-31 12:00", "2026-05-31 00:00"),
+        ("0 0 13 * fri", "2026-03-01 00:00", "2026-03-06 00:00"),
+        ("0 0 ? * SUN", "2026-03-01 00:00", "2026-03-08 00:00"),
+        ("0 0 */2 * mon", "2026-03-01 00:00", "2026-03-02 00:00"),
+        ("@hourly", "2026-12-31 23:00", "2027-01-01 00:00"),
+        ("@daily", "2026-03-01 00:00", "2026-03-02 00:00"),
+        ("@weekly", "2026-03-02 00:00", "2026-03-08 00:00"),
+        ("@monthly", "2026-03-02 00:00", "2026-04-01 00:00"),
+        ("@yearly", "2026-01-01 00:00", "2027-01-01 00:00"),
+        ("@every 1h30m", "2026-03-01 10:20:30", "2026-03-01 11:50:30"),
+        ("@every 10ms", "2026-03-01 10:20:30", "2026-03-01 10:20:31"),
+    ],
+)
+def test_the_next_tick(spec, after, expected):
+    assert parse_schedule(spec).next(at(after)) == at(expected)
+
+
+def test_what_never_comes():
+    never = parse_schedule("0 0 30 feb *")
+    assert never.next(at("2026-01-01")) is None
+    assert never.last(at("2020-01-01"), at("2026-01-01")) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("* * * *", "has 4 fields"),
+        ("", "has 0 fields"),
+        ("60 * * * *", "'60' is no minute.*0 to 59"),
+        ("* 24 * * *", "no hour"),
+        ("* * 0 * *", "no day of the month"),
+        ("* * * foo *", "no month"),
+        ("* * * * 7", "no day of the week.*0 to 6"),
+        ("5-1 * * * *", "'5-1' is no minute"),
+        ("*/0 * * * *", "is no minute"),
+        ("1, * * * *", "is no minute"),
+        ("@often", "@hourly and @every"),
+        ("@every soon", "no duration"),
+        ("CRON_TZ=UTC * * * * *", "in UTC"),
+    ],
+)
+def test_what_is_no_schedule(spec, said):
+    with pytest.raises(UsageError, match=said):
+        parse_schedule(spec)
+
+
+def field(low, high):
+    number = st.integers(low, high)
+    pair = st.tuples(number, number).map(lambda p: f"{min(p)}-{max(p)}")
+    part = st.one_of(st.just("*"), number.map(str), pair, pair.map(lambda p: f"{p}/7"), st.just("*/5"))
+    return st.lists(part, min_size=1, max_size=2).map(",".join)
+
+
+MOMENTS = st.datetimes(datetime(2023, 1, 1), datetime(2029, 1, 1)).map(lambda m: m.replace(tzinfo=UTC))
+
+
+def matches(schedule, moment):
+    """The definition, read aloud."""
+    day, weekday = moment.day in schedule.days, (moment.weekday() + 1) % 7 in schedule.weekdays
+    return (
+        moment.minute in schedule.minutes
+        and moment.hour in schedule.hours
+        and moment.month in schedule.months
+        and ((day or weekday) if schedule.either_day else (day and weekday))
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(field(0, 59), field(0, 23), field(1, 31), st.just("*"), field(0, 6)), MOMENTS)
+def test_next_is_the_first_minute_that_matches_and_last_the_last(words, after):
+    schedule = parse_schedule(" ".join(words))
+    assert isinstance(schedule, Fields)
+    found = schedule.next(after)
+    minute = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    for _ in range(3 * 1440):
+        if matches(schedule, minute):
+            break
+        minute += timedelta(minutes=1)
+    else:
+        assert found is None or found >= minute
+        return
+    assert found == minute
+    until = minute + timedelta(hours=5, seconds=1)
+    expected = [m for n in range(301) if matches(schedule, m := minute + timedelta(minutes=n))][-1]
+    assert schedule.last(after, until) == expected
+    assert schedule.last(after - timedelta(days=700), until) == expected
+
+
+def test_every_counts_from_the_tick_before():
+    every = Every(timedelta(seconds=90))
+    assert every.last(at("2026-01-01 00:00"), at("2026-01-01 00:05")) == at("2026-01-01 00:04:30")
+    assert every.last(at("2026-01-01 00:00"), at("2026-01-01 00:01")) is None
+    assert every.last(at("2026-01-01 00:02"), at("2026-01-01 00:01")) is None
+
+
+def test_a_moment_has_a_time_zone():
+    assert parse_moment("2026-01-01T02:00:00+02:00") == at("2026-01-01")
+    with pytest.raises(ValueError, match="no time zone"):
+        parse_moment("2026-01-01T02:00:00")
+
+
+class Hand:
+    """A clock that the test turns."""
+
+    def __init__(self, text):
+        self.moment = at(text)
+
+    def __call__(self):
+        return self.moment
+
+
+def ticking(bench, now, **cron):
+    source = {"cron": {"name": "tick", "start": "2030-01-01T00:00:00Z", **cron}}
+    create_pipelines(bench.store, [bench.spec("p", shell("ls /pfs/tick > /pfs/out/$(ls /pfs/tick)"), source)])
+    return Ticks(bench.store, now)
+
+
+def test_a_tick_comes_at_its_time_and_once(bench):
+    now = Hand("2030-01-01 00:59:59")
+    ticks = ticking(bench, now, spec="@hourly")
+    assert ticks.make_due() == []
+    now.moment = at("2030-01-01 01:00:00")
+    assert ticks.make_due() == [("p", "2030-01-01T01:00:00Z")]
+    assert ticks.make_due() == []
+    assert not bench.run().failed
+    assert bench.contents("p") == {"2030-01-01T01:00:00Z": "2030-01-01T01:00:00Z\n"}
+    now.moment = at("2030-01-01 02:00:01")
+    assert ticks.make_due() == [("p", "2030-01-01T02:00:00Z")]
+    bench.run()
+    assert (bench.job("p").processed, bench.job("p").skipped) == (1, 1)
+
+
+def test_of_missed_ticks_the_last_is_made_and_another_process_does_not_repeat_it(bench):
+    now = Hand("2030-01-09 12:34:56")
+    ticks = ticking(bench, now, spec="*/10 * * * *")
+    other = Ticks(bench.store, now)
+    assert ticks.make_due() == [("p", "2030-01-09T12:30:00Z")]
+    assert other.make_due() == []
+    assert set(bench.contents("p_tick")) == {"2030-01-09T12:30:00Z"}
+
+
+def test_overwrite_keeps_the_last_tick_alone(bench):
+    now = Hand("2030-01-01 01:00:00")
+    ticks = ticking(bench, now, spec="@hourly", overwrite=True, repo="clock")
+    ticks.make_due()
+    now.moment = at("2030-01-01 02:00:00")
+    ticks.make_due()
+    assert set(bench.contents("clock")) == {"2030-01-01T02:00:00Z"}
+    bench.run()
+    assert set(bench.contents("p")) == {"2030-01-01T02:00:00Z"}
+
+
+def test_without_start_it_begins_when_the_pipeline_is_made(bench):
+    now = Hand("2030-01-01 00:00:00")
+    ticks = ticking(bench, now, spec="@every 1h", start="")
+    made = datetime.fromtimestamp(bench.store.db.one("SELECT created FROM pipeline_version")["created"], UTC)
+    now.moment = made + timedelta(minutes=59)
+    assert ticks.make_due() == []
+    now.moment = made + timedelta(minutes=60)
+    assert len(ticks.make_due()) == 1
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"), [({"spec": "61 * * * *"}, "no minute"), ({"spec": "@daily", "start": "x"}, "a time")]
+)
+def test_a_bad_schedule_is_refused_with_the_spec(bench, cron, said):
+    with pytest.raises(UsageError, match=said):
+        ticking(bench, None, **cron)

@@ -1,0 +1,91 @@
+"""A disk that fills up, at one write after another: nothing is half there, and with more space all goes on."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+# Runs on a file system of its own whose size is a little larger each time, until all fits.
+SCRIPT = """
+import json, subprocess, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from engine_bench import Bench, shell
+from aeolian.engine.versions import files
+from aeolian.engine.storage.store import Store
+from aeolian.engine.upkeep import check
+from aeolian.errors import AeolianError
+
+place, told = Path(sys.argv[1]) / "disk", []
+place.mkdir()
+mount = lambda *words: subprocess.run(["mount", *words, str(place)], check=True)
+source = Path(sys.argv[1]) / "source"
+source.mkdir()
+wanted = {"small": "s", "big": "b" * 150_000, "bigger": "B" * 300_000}
+for name, text in wanted.items():
+    (source / name).write_text(text)
+
+def work(bench, there):
+    if "songs" not in there:
+        bench.repo("songs")
+    if "p" not in there:
+        bench.pipeline("p", shell('cat "$songs" "$songs" > /pfs/out/$(basename "$songs")'), "songs")
+    if "all" not in there:
+        bench.pipeline("all", shell("cat /pfs/p/* > /pfs/out/all"), "p", "/")
+    files.put_files(bench.store, "songs", "master", files.select([source], "/", recursive=True).items)
+    if bench.run(cores=1).failed:
+        raise AeolianError(bench.job("p").reason or bench.job("all").reason)
+
+for size_kib in range(200, 4000, 100):
+    mount("-t", "tmpfs", "-o", f"size={size_kib}k", "tmpfs")
+    failure = ""
+    try:
+        with Store(place / "home") as store:
+            work(Bench(store, place), [])
+    except AeolianError as error:
+        failure = f"{type(error).__name__}: {error}"
+    mount("-o", "remount,size=64m")
+    if failure:
+        with Store(place / "home") as store:
+            assert list(check(store)) == [], list(check(store))
+            bench = Bench(store, place)
+            names = [row["name"] for row in store.db.all("SELECT name FROM repo")]
+            for row in store.db.all("SELECT id, state FROM revision r JOIN commit_set s USING (seq)"):
+                assert row["state"] in ("finished", "failed", "open")
+            if "songs" in names and store.db.one("SELECT 1 FROM revision r JOIN branch b ON b.id = r.branch_id"
+                                                 " JOIN repo p ON p.id = b.repo_id WHERE p.name = 'songs'"):
+                assert bench.contents("songs") == wanted, "a commit is whole or does not exist"
+            work(bench, names)
+    with Store(place / "home") as store:
+        bench = Bench(store, place)
+        assert bench.contents("p") == {name: text * 2 for name, text in wanted.items()}
+        assert sorted(bench.contents("all")["all"]) == sorted("".join(wanted.values()) * 2)
+        assert list(check(store)) == []
+    subprocess.run(["umount", str(place)], check=True)
+    told.append(failure)
+    if not failure and len(told) > 3:
+        break
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture
+def namespace():
+    """The words that start a program where it may mount; skips where the kernel does not allow that."""
+    words = ["unshare", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*words, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs Linux, and leave to make a user namespace (most containers do not give it)")
+    return words
+
+
+def test_a_full_disk_loses_nothing_and_with_more_space_all_goes_on(namespace, tmp_path, request):
+    argv = [*namespace, sys.executable, "-c", SCRIPT, str(tmp_path), str(request.path.parent.parent)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    failures = [text for text in told if text]
+    assert len(failures) >= 5, told
+    assert told[-1] == "", "in the end there was room"
+    assert all(text.startswith(("DiskFull: No space left in", "StorageError: No space left for")) for text in failures)

@@ -1,0 +1,196 @@
+"""Repos, commits, and files in and out of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aeolian.engine.versions import commits, files, repos
+from aeolian.engine.versions.addresses import Address, parse_address
+from aeolian.errors import UsageError
+
+
+def put(bench, *sources, folder="/", recursive=False, rename=None, strict=False):
+    selection = files.select(sources, folder, recursive=recursive, rename=rename)
+    return files.put_files(bench.store, "songs", "master", selection.items, strict=strict), selection
+
+
+@pytest.fixture
+def songs(bench):
+    bench.repo("songs")
+    folder = bench.folder / "my-songs"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.mp3").write_text("A")
+    (folder / "sub" / "b.mp3").write_text("B")
+    (folder / ".DS_Store").write_text("junk")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("r", Address("r")),
+        ("r@dev", Address("r", "dev")),
+        ("r@dev:/a//b/", Address("r", "dev", "/a/b")),
+        ("r:a", Address("r", "master", "/a")),
+        ("default/r@x^:/", Address("r", "x^")),
+    ],
+)
+def test_addresses(text, address):
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "@x", "r@m:/../x", "other/r"])
+def test_no_addresses(text):
+    with pytest.raises(UsageError):
+        parse_address(text)
+
+
+def test_a_folders_contents_go_to_the_path_given(bench, songs):
+    result, selection = put(bench, songs, recursive=True)
+    assert bench.contents("songs") == {"a.mp3": "A", "sub/b.mp3": "B"}
+    assert [Path(path).name for path in selection.hidden] == [".DS_Store"]
+    assert (result.files, result.size) == (2, 2)
+    put(bench, songs, folder="/there", recursive=True)
+    assert bench.contents("songs")["there/sub/b.mp3"] == "B"
+
+
+def test_a_folder_without_r_is_refused(bench, songs):
+    with pytest.raises(UsageError, match="with -r"):
+        put(bench, songs)
+
+
+def test_many_files_are_one_commit(bench, songs):
+    put(bench, songs / "a.mp3", songs / "sub" / "b.mp3")
+    assert len(commits.list_commits(bench.store, "songs")) == 1
+    assert bench.contents("songs") == {"a.mp3": "A", "b.mp3": "B"}
+
+
+def test_a_name_that_pachyderm_refuses_is_changed_and_remembered(bench, songs):
+    (songs / "Für Elise (live).mp3").write_text("F")
+    result, _ = put(bench, songs / "Für Elise (live).mp3")
+    ((old, new),) = result.renamed
+    assert old == "/Für Elise (live).mp3"
+    assert files.original_name(bench.store, "songs", new) == old
+    assert bench.contents("songs") == {new[1:]: "F"}
+
+
+def test_a_name_that_is_no_text_is_remembered_as_escapes(bench, songs):
+    odd = Path(os.fsdecode(os.fsencode(songs) + b"/bad\xff\nname.mp3"))
+    odd.write_text("F")
+    result, _ = put(bench, odd)
+    ((old, new),) = result.renamed
+    assert old == "/bad\\xff\\nname.mp3"
+    assert files.original_name(bench.store, "songs", new) == old
+    assert bench.contents("songs") == {new[1:]: "F"}
+
+
+def test_strict_names_are_refused_with_the_proposal(bench, songs):
+    (songs / "a*.mp3").write_text("F")
+    with pytest.raises(UsageError, match=r"Put it as a-[0-9a-f]{6}\.mp3"):
+        put(bench, songs / "a*.mp3", strict=True)
+
+
+def test_all_or_nothing(bench, songs):
+    good = files.Item(songs / "a.mp3", "/a")
+    with pytest.raises(UsageError, match="Nothing was put"):
+        files.put_files(bench.store, "songs", "master", [good, files.Item(songs / "gone", "/b")])
+    assert commits.list_commits(bench.store, "songs") == []
+
+
+def test_two_files_of_one_path_are_refused(bench, songs):
+    (songs / "sub" / "a.mp3").write_text("other")
+    with pytest.raises(UsageError, match=r"Two of the files would be songs@master:/a\.mp3"):
+        put(bench, songs / "a.mp3", songs / "sub" / "a.mp3")
+
+
+def test_a_file_cannot_be_where_a_folder_is(bench):
+    bench.repo("songs")
+    bench.put("songs", {"d/a": "1", "f": "2"})
+    for path in ("d", "f/x", "f/x/y"):
+        with pytest.raises(UsageError, match="cannot be a file and a folder"):
+            bench.put("songs", {path: "3"})
+    assert bench.contents("songs") == {"d/a": "1", "f": "2"}
+
+
+def test_a_folder_of_many_is_checked_too(bench):
+    bench.repo("songs")
+    bench.put("songs", {"d/e/a": "1"})
+    with pytest.raises(UsageError, match="songs@master:/d cannot be a file and a folder"):
+        bench.put("songs", {**{str(n): "" for n in range(300)}, "d": "3"})
+
+
+def test_files_and_folders_go(bench):
+    bench.repo("songs")
+    bench.put("songs", {"d/a": "1", "d/b": "2", "c": "3"})
+    assert files.delete_path(bench.store, parse_address("songs@master:/d"))[1] == 2
+    assert bench.contents("songs") == {"c": "3"}
+    with pytest.raises(UsageError, match="nothing at /d"):
+        files.delete_path(bench.store, parse_address("songs@master:/d"))
+
+
+def test_get(bench, songs):
+    put(bench, songs, recursive=True)
+    files.get_file(bench.store, parse_address("songs@master:/a.mp3"), bench.folder / "x")
+    assert (bench.folder / "x").read_text() == "A"
+    assert files.get_folder(bench.store, parse_address("songs@master"), bench.folder / "all") == 2
+    assert (bench.folder / "all" / "sub" / "b.mp3").read_text() == "B"
+    files.get_folder(bench.store, parse_address("songs@master:/sub"), bench.folder / "part")
+    assert (bench.folder / "part" / "b.mp3").read_text() == "B"
+    with pytest.raises(UsageError, match="is a folder"):
+        files.get_file(bench.store, parse_address("songs@master:/sub"), bench.folder / "y")
+    assert not list(bench.folder.glob(".partial-*"))
+
+
+def test_listing(bench, songs):
+    put(bench, songs, recursive=True)
+    assert files.listing(bench.store, parse_address("songs")) == [("/a.mp3", 1, 1), ("/sub/", 1, 1)]
+    assert files.listing(bench.store, parse_address("songs:/sub")) == [("/sub/b.mp3", 1, 1)]
+
+
+def test_an_open_commit_gathers_and_nothing_runs_until_it_is_finished(bench):
+    bench.repo("songs")
+    bench.pipeline("p", ["true"], "songs")
+    commits.start_commit(bench.store, "songs", "master")
+    with pytest.raises(UsageError, match="has an open commit"):
+        commits.start_commit(bench.store, "songs", "master")
+    bench.put("songs", {"a": "1"})
+    bench.put("songs", {"b": "2"})
+    assert bench.run().jobs == []
+    commits.finish_commit(bench.store, "songs", "master")
+    assert len(bench.run().jobs) == 1
+    assert bench.contents("songs") == {"a": "1", "b": "2"}
+    with pytest.raises(UsageError, match="no open commit"):
+        commits.finish_commit(bench.store, "songs", "master")
+
+
+def test_an_output_repo_is_the_pipelines_alone(bench):
+    bench.repo("songs")
+    bench.pipeline("p", ["true"], "songs")
+    with pytest.raises(UsageError, match="written by the pipeline p"):
+        bench.put("p", {"a": "1"})
+    with pytest.raises(UsageError, match="delete pipeline p"):
+        repos.delete_repo(bench.store, "p")
+    with pytest.raises(UsageError, match="read by the pipeline p"):
+        repos.delete_repo(bench.store, "songs")
+
+
+def test_names_of_repos(bench):
+    bench.repo("a_b-1")
+    for name in ("", "-a", "a b", "a/b", "x" * 64):
+        with pytest.raises(UsageError, match="cannot name a repo"):
+            repos.create_repo(bench.store, name)
+    with pytest.raises(UsageError, match="exists already"):
+        repos.create_repo(bench.store, "a_b-1")
+    with pytest.raises(UsageError, match="Did you mean a_b-1"):
+        repos.delete_repo(bench.store, "a_b_1")
+
+
+def test_commits_are_found_by_branch_id_and_steps_back(bench):
+    bench.repo("songs")
+    made = [bench.put("songs", {"a": str(n)}) for n in range(3)]
+    assert bench.contents("songs", "master^^") == {"a": "0"}
+    assert bench.contents("songs", made[1].id[:10]) == {"a": "1"}
+    assert bench.contents("songs", f"{made[1].id}^") == {"a": "0"}
+    with pytest.raises(UsageError, match="has no commit 'main'"):
+        commits.resolve(bench.store, Address("songs", "main"))
