@@ -10,10 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import SAFETY_S, wait_until
 
 from aeolian import __version__
 from aeolian.engine.programs.docker import docker_executor
@@ -218,11 +218,9 @@ def test_no_container_outlives_a_run_that_is_ended(tmp_path, how):
     environment = os.environ | {"AEOLIAN_HOME": str(home), "AEOLIAN_EXECUTOR": "docker"}
     argv = [str(Path(sys.executable).parent / "aeolian"), "put", "file", "in@master", "-f", str(file)]
     with subprocess.Popen(argv, env=environment, stderr=subprocess.DEVNULL) as run:
-        end = time.monotonic() + 30
-        while not containers(tmp_path) and time.monotonic() < end:
-            time.sleep(0.1)
+        wait_until(lambda: containers(tmp_path), "a container")
         run.send_signal(how)
-        run.wait(30)
+        run.wait(SAFETY_S)
     if how == signal.SIGKILL:
         assert containers(tmp_path), "a killed engine can end nothing; the next one does"
         assert aeolian(home, "wait").returncode == 0

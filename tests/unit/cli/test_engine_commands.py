@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from waiting import SAFETY_S
 
 from aeolian.cli.lines import LineProgress
 from aeolian.cli.main import COMMANDS, main
@@ -312,7 +313,7 @@ def test_stopped_it_ends_its_programs_and_goes_on_later(aeolian, tmp_path, numbe
     program = int(ready.read_text())
     running.send_signal(number)
     try:
-        assert "goes on from here" in running.communicate(timeout=30)[1]
+        assert "goes on from here" in running.communicate(timeout=SAFETY_S)[1]
     finally:
         running.kill()
     assert running.returncode == 130
@@ -340,7 +341,7 @@ def test_progress_on_a_terminal(filled, tmp_path):
     (tmp_path / "my-songs" / "b.txt").write_text("three\n")
     command = f"{Path(sys.executable).parent}/aeolian"
     child = pexpect.spawn(
-        command, ["put", "file", "songs@master", "-f", "my-songs/b.txt"], timeout=20, encoding="utf-8"
+        command, ["put", "file", "songs@master", "-f", "my-songs/b.txt"], timeout=SAFETY_S, encoding="utf-8"
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from waiting import SAFETY_S
 
 from aeolian.cli.serving import serve_store
 from aeolian.engine.specs.files import read_specs
@@ -71,10 +72,10 @@ def test_it_waits_for_another_process_and_then_does_what_is_left(store, capfd):
     serving = threading.Thread(target=lambda: serve_store(store, 0, looked.set, sleep=stop))
     with lock.held(store.lock):
         serving.start()
-        assert looked.wait(30)
+        assert looked.wait(SAFETY_S)
         serving.join(0.2)
         assert serving.is_alive()
-    serving.join(30)
+    serving.join(SAFETY_S)
     said = capfd.readouterr().err
     assert "copy: success, 1 processed" in said
     assert "at work on this store" not in said
@@ -93,7 +94,7 @@ def test_a_signal_ends_it_cleanly(store, number):
     try:
         assert serving.stderr.readline() == "serving; Ctrl-C ends it\n"
         serving.send_signal(number)
-        assert serving.communicate(timeout=30)[1] == "stopped\n"
+        assert serving.communicate(timeout=SAFETY_S)[1] == "stopped\n"
     finally:
         serving.kill()
     assert serving.returncode == 0

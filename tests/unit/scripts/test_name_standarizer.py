@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+from waiting import SAFETY_S
 
 RECORDER = """#!/usr/bin/env bash
 printf '%s' "$(basename "$0")" >> "$CALLS"
@@ -35,7 +36,7 @@ def desk(tmp_path, root):
         }
         script = str(root / "scripts" / "name-standarizer.sh")
         return subprocess.run(
-            [script, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60
+            [script, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=SAFETY_S
         )
 
     def calls():

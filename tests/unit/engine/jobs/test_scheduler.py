@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from engine_bench import shell
+from waiting import SAFETY_S, wait_until
 
 from aeolian.engine.jobs import resources
 from aeolian.engine.jobs.records import list_jobs
@@ -198,12 +199,10 @@ def test_ctrl_c_ends_every_job(bench):
         "from aeolian.engine.jobs.scheduler import Runner; Runner(Store(Path(sys.argv[1])), cores=2).run()"
     )
     run = subprocess.Popen([sys.executable, "-c", code, str(bench.store.home)], stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 20
-    while not all((bench.folder / name).exists() for name in "ab") and time.monotonic() < end:
-        time.sleep(0.01)
+    wait_until(lambda: all((bench.folder / name).exists() for name in "ab"), "both programs")
     programs = [int((bench.folder / name).read_text()) for name in "ab"]
     run.send_signal(signal.SIGINT)
-    run.wait(10)
+    run.wait(SAFETY_S)
     for program in programs:
         with pytest.raises(ProcessLookupError):
             os.kill(program, 0)
@@ -217,7 +216,7 @@ def test_who_wants_many_cores_is_not_passed_by():
     def small():
         with shared.held(1):
             small_has.set()
-            small_may_end.wait(5)
+            small_may_end.wait(SAFETY_S)
             order.append("small")
 
     def big():
@@ -232,7 +231,7 @@ def test_who_wants_many_cores_is_not_passed_by():
         thread = threading.Thread(target=work)
         line.append(thread)
         thread.start()
-        small_has.wait(5)
+        small_has.wait(SAFETY_S)
         while work is big and not shared._line:
             time.sleep(0.001)
     small_may_end.set()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -97,9 +96,7 @@ def test_an_error_handler_that_fails_too_is_a_failure(one):
 
 
 def test_too_long(one):
-    clock = time.monotonic()
-    assert one(["sleep", "60"], datum_timeout="50ms") == "it ran longer than 0.05 s"
-    assert time.monotonic() - clock < 10
+    assert one(["sleep", "100000"], datum_timeout="50ms") == "it ran longer than 0.05 s"
 
 
 def test_a_job_too_long(one):

@@ -3,11 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from engine_bench import shell
+from waiting import wait_until
 
 from aeolian.engine.jobs.records import list_datums
 from aeolian.engine.programs.batching import write_dotenv
@@ -162,11 +162,9 @@ def test_a_datum_that_ended_a_process_is_tried_in_another(batch, bench):
 
 
 def test_too_long(batch):
-    clock = time.monotonic()
-    assert batch(*ours("path.name == 'b.txt' and time.sleep(60)"), datum_timeout="2s") is None
+    assert batch(*ours("path.name == 'b.txt' and time.sleep(100_000)"), datum_timeout="2s") is None
     assert states(batch) == dict.fromkeys("acde", "success") | {"b": "failed"}
     assert batch.records["b.txt"].reason == "it ran longer than 2 s"
-    assert time.monotonic() - clock < 30
 
 
 def test_a_program_that_does_not_ask_fails_with_the_reason(batch):
@@ -225,9 +223,7 @@ def test_killed_with_a_process_at_work(bench):
         "from aeolian.engine.storage.store import Store; Runner(Store(Path(sys.argv[1])), cores=1).run()"
     )
     victim = subprocess.Popen([sys.executable, "-c", code, str(bench.store.home)])
-    deadline = time.monotonic() + 30
-    while not note.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(note.exists, "the fourth datum")
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     (noted,) = bench.store.scratch.glob("*.process/pid")

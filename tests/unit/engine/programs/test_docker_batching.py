@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from engine_bench import shell
+from waiting import SAFETY_S
 
 from aeolian.engine.jobs.records import list_datums
 from aeolian.engine.programs import docker, docker_relay
@@ -183,7 +184,7 @@ def test_the_relay_serves_several_connections_through_a_socket_deep_below(tmp_pa
     here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     argv = [sys.executable, "-I", "-c", relay, str(port), f"/proc/self/fd/{here}", sys.executable, "-c", program]
     argv.append(str(port))
-    done = subprocess.run(argv, pass_fds=[here], timeout=30, check=False)
+    done = subprocess.run(argv, pass_fds=[here], timeout=SAFETY_S, check=False)
     server.close()
     assert (done.returncode, os.read(reader, 1000)) == (0, b"['N=1']\n['N=2']\n")
     assert asked == ["", "bad"]

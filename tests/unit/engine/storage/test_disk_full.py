@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from waiting import SAFETY_S
 
 # Runs on a file system of its own whose size is a little larger each time, until all fits.
 SCRIPT = """
@@ -82,7 +83,7 @@ def namespace():
 
 def test_a_full_disk_loses_nothing_and_with_more_space_all_goes_on(namespace, tmp_path, request):
     argv = [*namespace, sys.executable, "-c", SCRIPT, str(tmp_path), str(request.path.parent.parent)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=SAFETY_S, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     failures = [text for text in told if text]
