@@ -76,15 +76,13 @@ def _find(store: Store, text: str) -> str:
     if "@" in text:
         address = parse_address(text)
         open_one = store.db.one(
-            "SELECT s.id FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id"
-            " JOIN commit_set s ON s.seq = r.seq WHERE p.name = ? AND b.name = ? AND r.state = 'open'",
+            "SELECT id FROM named_commit WHERE repo = ? AND branch = ? AND state = 'open'",
             address.repo,
             address.reference,
         )
         return str(open_one["id"]) if open_one else resolve(store, address).id
     rows = store.db.all(
-        "SELECT s.id FROM commit_set s WHERE substr(s.id, 1, ?) = ? AND EXISTS"
-        " (SELECT 1 FROM revision r WHERE r.seq = s.seq) LIMIT 2",
+        "SELECT DISTINCT id FROM named_commit WHERE substr(id, 1, ?) = ? LIMIT 2",
         len(text),
         text,
     )
@@ -132,9 +130,8 @@ def _refuse_provenance(store: Store, commit: Commit) -> None:
 def _child(store: Store, commit: Commit, *, state: str | None = None) -> Commit | None:
     """The next commit on the same branch that has content, or will have it."""
     row = store.db.one(
-        "SELECT s.id FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id"
-        " JOIN commit_set s ON s.seq = r.seq WHERE p.name = ?1 AND b.name = ?2 AND r.seq > ?3 AND r.state != 'failed'"
-        " AND (?4 IS NULL OR r.state = ?4) ORDER BY r.seq LIMIT 1",
+        "SELECT id FROM named_commit WHERE repo = ?1 AND branch = ?2 AND seq > ?3 AND state != 'failed'"
+        " AND (?4 IS NULL OR state = ?4) ORDER BY seq LIMIT 1",
         commit.repo,
         commit.branch,
         commit.seq,
@@ -156,8 +153,8 @@ def _hand_on(store: Store, job: Job) -> Iterator[tuple[Job, Job, str]]:
     users = [other for other in others if other.datums]
     for run in store.db.all("SELECT id, datum, inputs FROM datum WHERE job_id = ? AND state = 'success'", job.row):
         for user in users:
-            used = store.trees.get(user.datums, run["datum"])
-            if used is not None and used.size == run["id"]:
+            used = store.datum_trees.get(user.datums, run["datum"])
+            if used is not None and used.run == run["id"]:
                 inputs = _read_by(store, user, json.loads(run["inputs"]))
                 store.db.run("UPDATE datum SET job_id = ?, inputs = ? WHERE id = ?", user.row, inputs, run["id"])
                 store.db.run("UPDATE job SET processed = processed + 1, skipped = skipped - 1 WHERE id = ?", user.row)

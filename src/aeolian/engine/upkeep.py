@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeolian.engine.storage.store import Store
-from aeolian.engine.storage.trees import EMPTY, decode_entries
+from aeolian.engine.storage.trees import decode_entries
 from aeolian.errors import StorageError
 
 
@@ -57,14 +57,11 @@ def _contents(store: Store) -> Iterator[tuple[str, int, str]]:
 
 
 def _check_commits(store: Store, sizes: dict[str, int]) -> Iterator[str]:
-    rows = store.db.all(
-        "SELECT DISTINCT r.tree, min(s.id) AS id, p.name FROM revision r JOIN branch b ON b.id = r.branch_id"
-        " JOIN repo p ON p.id = b.repo_id JOIN commit_set s ON s.seq = r.seq GROUP BY r.tree"
-    )
+    rows = store.db.all("SELECT tree, min(id) AS id, repo FROM named_commit GROUP BY tree")
     for row in rows:
-        where = f"commit {row['name']}@{row['id'][:12]}"
+        where = f"commit {row['repo']}@{row['id'][:12]}"
         try:
-            for entry in store.trees.entries(row["tree"], ""):
+            for entry in store.trees.entries(row["tree"]):
                 if entry.object not in sizes:
                     yield f"{where}: the content {entry.object} of {entry.path} is missing"
                 elif sizes[entry.object] != entry.size:
@@ -72,8 +69,8 @@ def _check_commits(store: Store, sizes: dict[str, int]) -> Iterator[str]:
         except (StorageError, ValueError) as error:
             yield f"{where}: {error}"
     orphans = store.db.all(
-        "SELECT s.id FROM revision r JOIN commit_set s ON s.seq = r.seq WHERE r.state = 'open' AND r.origin = 'auto'"
-        " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.seq = r.seq AND j.state IN ('created', 'running'))"
+        "SELECT id FROM named_commit c WHERE state = 'open' AND origin = 'auto'"
+        " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.seq = c.seq AND j.state IN ('created', 'running'))"
     )
     for row in orphans:
         yield f"commit {row['id'][:12]}: it is open, and no job will finish it"
@@ -87,11 +84,12 @@ def collect_garbage(store: Store) -> Freed:
     """
     with store.objects.exclusive(), store.db.transaction():
         trees = {row["tree"] for row in store.db.all("SELECT DISTINCT tree FROM revision")}
-        live = {entry.object for tree in trees for entry in store.trees.entries(tree, "")}
+        live = {entry.object for tree in trees for entry in store.trees.entries(tree)}
         datum_trees = {row["datums"] for row in store.db.all("SELECT DISTINCT datums FROM job WHERE datums != ''")}
         gone = _useless_runs(store, live)
         store.db.many("DELETE FROM datum WHERE id = ?", [(row,) for row in gone])
-        nodes = {node for tree in trees | datum_trees for node in store.trees.nodes(tree)}
+        nodes = {node for tree in trees for node in store.trees.nodes(tree)}
+        nodes |= {node for tree in datum_trees for node in store.datum_trees.nodes(tree)}
         dead_nodes = [(r["hash"],) for r in store.db.all("SELECT hash FROM node") if r["hash"] not in nodes]
         store.db.many("DELETE FROM node WHERE hash = ?", dead_nodes)
         small = store.db.all("SELECT hash, length(data) AS size FROM small_object")
@@ -117,8 +115,8 @@ def _useless_runs(store: Store, live: set[str]) -> list[int]:
     ):
         since[row["pipeline_id"]] = row["seq"]
         job = store.db.one("SELECT datums FROM job WHERE pipeline_id = ? AND seq = ?", row["pipeline_id"], row["seq"])
-        if job and job["datums"] not in ("", EMPTY):
-            pinned |= {entry.size for entry in store.trees.entries(job["datums"], "")}
+        if job:
+            pinned |= {entry.run for entry in store.datum_trees.entries(job["datums"])}
     gone = []
     for row in store.db.all("SELECT d.id, d.pipeline_id, d.outputs, j.seq FROM datum d JOIN job j ON j.id = d.job_id"):
         objects = {entry.object for entry in decode_entries(row["outputs"])}

@@ -262,6 +262,7 @@ def test_a_store_of_the_first_layout_is_brought_up(bench):
     bench.repo("songs")
     bench.pipeline("p", ["true"], "songs")
     bench.put("songs", {"a": "1"})
+    bench.store.db.run("DROP VIEW named_commit")
     for column in ("code", "secrets"):
         bench.store.db.run(f"ALTER TABLE pipeline_version DROP COLUMN {column}")
     bench.store.db.run("PRAGMA user_version = 1")

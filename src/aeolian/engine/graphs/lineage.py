@@ -87,8 +87,8 @@ class _Trace:
             f"{entry.object} {entry.size} {entry.path}",
         )
         for row in rows:
-            used = self._store.trees.get(job["datums"], row["datum"])
-            if used is not None and used.size == row["id"] and entry in decode_entries(row["outputs"]):
+            used = self._store.datum_trees.get(job["datums"], row["datum"])
+            if used is not None and used.run == row["id"] and entry in decode_entries(row["outputs"]):
                 return row
         return None
 

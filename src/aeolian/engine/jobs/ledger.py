@@ -11,7 +11,7 @@ from aeolian.engine.jobs.records import Job
 from aeolian.engine.jobs.worker import Result
 from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.store import Store
-from aeolian.engine.storage.trees import EMPTY, Entry, encode_entries
+from aeolian.engine.storage.trees import EMPTY, DatumRun, encode_entries
 from aeolian.engine.versions.catalog import Pipeline
 
 
@@ -39,8 +39,7 @@ def unrunnable(store: Store, job: Job, pipeline: Pipeline) -> str:
     """Why the job cannot run: a pipeline that it reads failed under the same commit id. Empty if it can."""
     for part in pipeline.spec.inputs():
         row = store.db.one(
-            "SELECT r.state FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id"
-            " WHERE p.name = ? AND b.name = ? AND r.seq = ?",
+            "SELECT state FROM named_commit WHERE repo = ? AND branch = ? AND seq = ?",
             part.repo,
             part.branch,
             job.seq,
@@ -55,10 +54,8 @@ def sources(store: Store, seq: int, spec: Spec) -> dict[tuple[str, str], Source]
     found = {}
     for part in spec.inputs():
         row = store.db.one(
-            "SELECT r.tree, s.id FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id"
-            " JOIN commit_set s ON s.seq = r.seq WHERE p.name = ? AND b.name = ? AND r.seq <= ? AND r.state "
-            "= 'finished'"
-            " ORDER BY r.seq DESC LIMIT 1",
+            "SELECT tree, id FROM named_commit WHERE repo = ? AND branch = ? AND seq <= ? AND state = 'finished'"
+            " ORDER BY seq DESC LIMIT 1",
             part.repo,
             part.branch,
             seq,
@@ -71,11 +68,11 @@ def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: b
     """The datums (id → hash) that need no run, because one of equal hash went well, in whichever job."""
     found: dict[str, Known] = {}
     base, _ = last_success(store, job)
-    before = {entry.path: entry for entry in store.trees.entries(base, "")} if not this_job_only else {}
+    before = {entry.datum: entry for entry in store.datum_trees.entries(base)} if not this_job_only else {}
     for datum, hash_ in hashes.items():
         entry = before.get(datum)
-        if entry is not None and entry.object == hash_:
-            found[datum] = Known(hash_, entry.size, 0)
+        if entry is not None and entry.hash == hash_:
+            found[datum] = Known(hash_, entry.run, 0)
             continue
         row = store.db.one(
             "SELECT id, job_id FROM datum WHERE pipeline_id = ? AND hash = ? AND state = 'success' AND (? = "
@@ -126,7 +123,7 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
 def finish(store: Store, job: Job, pipeline: Pipeline, done: Mapping[str, Known], counts: Mapping[str, int]) -> None:
     """Makes the job's output commit of its datums' outputs. Raises `AeolianError` if they clash."""
     with store.db.transaction():
-        datums = store.trees.build(Entry(datum, entry.hash, entry.row) for datum, entry in done.items())
+        datums = store.datum_trees.build(DatumRun(datum, entry.hash, entry.row) for datum, entry in done.items())
         tree = merge(store, last_success(store, job), datums)
         _close_job(store, job, "success", "", counts, datums)
         _close_commits(store, job, pipeline.name, "finished", tree)
@@ -169,10 +166,10 @@ def fail(store: Store, job: Job, state: str, reason: str, counts: Mapping[str, i
 def last_success(store: Store, job: Job) -> tuple[str, str]:
     """Datums and output (trees) of the pipeline's last job before this one that went well."""
     row = store.db.one(
-        "SELECT j.datums, r.tree FROM job j JOIN pipeline p ON p.id = j.pipeline_id JOIN repo o ON o.name = p.name"
-        " JOIN branch b ON b.repo_id = o.id JOIN revision r ON r.branch_id = b.id AND r.seq = j.seq"
-        " WHERE j.pipeline_id = ? AND j.seq < ? AND j.state = 'success' AND r.state = 'finished' ORDER "
-        "BY j.seq DESC LIMIT 1",
+        "SELECT j.datums, c.tree FROM job j JOIN pipeline p ON p.id = j.pipeline_id"
+        " JOIN named_commit c ON c.repo = p.name AND c.seq = j.seq"
+        " WHERE j.pipeline_id = ? AND j.seq < ? AND j.state = 'success' AND c.state = 'finished'"
+        " ORDER BY j.seq DESC LIMIT 1",
         job.pipeline_row,
         job.seq,
     )

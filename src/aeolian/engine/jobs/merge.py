@@ -13,13 +13,13 @@ def merge(store: Store, base: tuple[str, str], datums: str) -> str:
     path, or one a file where another has a folder.
     """
     base_datums, base_output = base
-    gone, new = store.trees.difference(base_datums, datums)
-    changes: dict[str, Entry | None] = {entry.path: None for row in gone.values() for entry in outputs(store, row.size)}
+    gone, new = store.datum_trees.difference(base_datums, datums)
+    changes: dict[str, Entry | None] = {entry.path: None for old in gone.values() for entry in outputs(store, old.run)}
     kept = store.trees.edit(base_output, changes) if changes else base_output
     owner: dict[str, str] = {}
     added: dict[str, Entry | None] = {}
-    for datum, row in new.items():
-        for entry in outputs(store, row.size):
+    for datum, run in new.items():
+        for entry in outputs(store, run.run):
             if entry.path in owner:
                 raise _conflict(f"two datums write {entry.path}", [owner[entry.path], datum])
             owner[entry.path] = datum
@@ -44,12 +44,12 @@ def outputs(store: Store, row: int) -> list[Entry]:
 
 def _writer(store: Store, datums: str, path: str, other_than: str) -> str:
     """The datum that writes the file `path`, or below the folder `path` if that ends in a slash."""
-    for row in store.trees.entries(datums, ""):
-        if row.path != other_than and any(
+    for datum in store.datum_trees.entries(datums):
+        if datum.datum != other_than and any(
             entry.path == path or (path.endswith("/") and entry.path.startswith(path))
-            for entry in outputs(store, row.size)
+            for entry in outputs(store, datum.run)
         ):
-            return row.path
+            return datum.datum
     return "unknown"
 
 

@@ -111,9 +111,9 @@ def list_datums(store: Store, job: Job) -> list[DatumRecord]:
     ran = [_record(store, row, job) for row in store.db.all(f"{_DATUM} WHERE d.job_id = ? ORDER BY d.id", job.row)]
     seen = {record.id for record in ran}
     skipped = []
-    for entry in store.trees.entries(job.datums, "") if job.datums else ():
-        if entry.path not in seen:
-            row = store.db.one(f"{_DATUM} WHERE d.id = ?", entry.size)
+    for datum in store.datum_trees.entries(job.datums):
+        if datum.datum not in seen:
+            row = store.db.one(f"{_DATUM} WHERE d.id = ?", datum.run)
             if row is not None:
                 skipped.append(_record(store, row, job))
     return ran + skipped

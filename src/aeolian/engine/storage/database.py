@@ -14,7 +14,7 @@ from typing import Any
 from aeolian.engine.storage.disk import told_if_full
 from aeolian.errors import AeolianError, StorageError
 
-VERSION = 4
+VERSION = 5
 # What turns a layout into the next one.
 _MIGRATIONS = {
     1: ("ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'",),
@@ -24,6 +24,11 @@ _MIGRATIONS = {
         "INSERT INTO new_node SELECT hash, data FROM node",
         "DROP TABLE node",
         "ALTER TABLE new_node RENAME TO node",
+    ),
+    4: (
+        "CREATE VIEW named_commit AS SELECT p.id AS repo_id, p.name AS repo, r.branch_id, b.name AS branch, r.seq,"
+        " s.id, r.state, r.origin, r.tree, r.description, r.created, r.finished FROM revision r"
+        " JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id JOIN commit_set s ON s.seq = r.seq",
     ),
 }
 BUSY_TIMEOUT_MS = 120_000

@@ -36,6 +36,13 @@ CREATE TABLE revision (
 CREATE INDEX revision_of_set ON revision (seq);
 CREATE INDEX revision_open ON revision (branch_id) WHERE state = 'open';
 
+-- A commit as it is named: by its repo, its branch and the id of its set.
+CREATE VIEW named_commit AS
+    SELECT p.id AS repo_id, p.name AS repo, r.branch_id, b.name AS branch, r.seq, s.id, r.state, r.origin, r.tree,
+        r.description, r.created, r.finished
+    FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id
+    JOIN commit_set s ON s.seq = r.seq;
+
 CREATE TABLE original_name (
     repo_id INTEGER NOT NULL REFERENCES repo ON DELETE CASCADE,
     path TEXT NOT NULL,

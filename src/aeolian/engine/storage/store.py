@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aeolian.engine.storage.database import Database
 from aeolian.engine.storage.objects import Objects
-from aeolian.engine.storage.trees import Trees
+from aeolian.engine.storage.trees import DatumTrees, Trees
 from aeolian.errors import StorageError
 
 HOME_VARIABLE = "AEOLIAN_HOME"
@@ -30,6 +30,7 @@ class Store:
             raise StorageError(f"{self.home} cannot be made: {error.strerror}.", remedy=remedy) from None
         self.db = Database(self.home / "store.db")
         self.trees = Trees(self.db)
+        self.datum_trees = DatumTrees(self.db)
         self.objects = Objects(self.home / "objects", self.db)
 
     @property

@@ -34,12 +34,7 @@ class Commit:
     finished: float | None
 
 
-_SELECT = (
-    "SELECT p.name AS repo, b.name AS branch, s.id, r.seq, r.state, r.origin, r.tree, "
-    "r.description, r.created, r.finished"
-    " FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id JOIN "
-    "commit_set s ON s.seq = r.seq"
-)
+_SELECT = "SELECT repo, branch, id, seq, state, origin, tree, description, created, finished FROM named_commit"
 
 
 def new_set(store: Store) -> int:
@@ -146,19 +141,17 @@ def resolve(store: Store, address: Address) -> Commit:
     name = address.reference.rstrip("^")
     back = len(address.reference) - len(name)
     row = store.db.one(
-        f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.state = 'finished' ORDER BY r.seq DESC LIMIT 1 OFFSET ?",
+        f"{_SELECT} WHERE repo_id = ? AND branch = ? AND state = 'finished' ORDER BY seq DESC LIMIT 1 OFFSET ?",
         owner,
         name,
         back,
     )
     if row is None and _ID.fullmatch(name):
-        row = store.db.one(
-            f"{_SELECT} WHERE b.repo_id = ? AND s.id LIKE ? ORDER BY r.seq DESC LIMIT 1", owner, f"{name}%"
-        )
+        row = store.db.one(f"{_SELECT} WHERE repo_id = ? AND id LIKE ? ORDER BY seq DESC LIMIT 1", owner, f"{name}%")
         if row is not None and back:
             row = store.db.one(
-                f"{_SELECT} WHERE b.repo_id = ? AND b.name = ? AND r.seq < ? AND r.state = 'finished'"
-                " ORDER BY r.seq DESC LIMIT 1 OFFSET ?",
+                f"{_SELECT} WHERE repo_id = ? AND branch = ? AND seq < ? AND state = 'finished'"
+                " ORDER BY seq DESC LIMIT 1 OFFSET ?",
                 owner,
                 row["branch"],
                 row["seq"],
@@ -170,12 +163,8 @@ def resolve(store: Store, address: Address) -> Commit:
 
 
 def _branches(store: Store, repo: int, name: str) -> str:
-    rows = store.db.all(
-        "SELECT DISTINCT b.name FROM branch b JOIN revision r ON r.branch_id = b.id WHERE b.repo_id = ? "
-        "AND r.state = 'finished'",
-        repo,
-    )
-    names = [row["name"] for row in rows]
+    rows = store.db.all("SELECT DISTINCT branch FROM named_commit WHERE repo_id = ? AND state = 'finished'", repo)
+    names = [row["branch"] for row in rows]
     return suggest(name, names, f"It has the branches {', '.join(names)}." if names else "Nothing was put into it yet.")
 
 
@@ -183,22 +172,22 @@ def list_commits(store: Store, repo: str | None = None, branch: str | None = Non
     """Commits, newest first: of one branch, one repo, or all."""
     where, values = ["1"], list[object]()
     if repo is not None:
-        where.append("b.repo_id = ?")
+        where.append("repo_id = ?")
         values.append(repo_id(store, repo))
     if branch is not None:
-        where.append("b.name = ?")
+        where.append("branch = ?")
         values.append(branch)
-    rows = store.db.all(f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY r.seq DESC, p.name LIMIT ?", *values, limit)
+    rows = store.db.all(f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY seq DESC, repo LIMIT ?", *values, limit)
     return [Commit(**row) for row in rows]
 
 
 def set_commits(store: Store, id_: str) -> list[Commit]:
     """Every commit under one id, in the order of their repos' names."""
-    return [Commit(**row) for row in store.db.all(f"{_SELECT} WHERE s.id = ? ORDER BY p.name, b.name", id_)]
+    return [Commit(**row) for row in store.db.all(f"{_SELECT} WHERE id = ? ORDER BY repo, branch", id_)]
 
 
 def _commit(store: Store, branch: int, seq: int) -> Commit:
-    row = store.db.one(f"{_SELECT} WHERE r.branch_id = ? AND r.seq = ?", branch, seq)
+    row = store.db.one(f"{_SELECT} WHERE branch_id = ? AND seq = ?", branch, seq)
     assert row is not None
     return Commit(**row)
 

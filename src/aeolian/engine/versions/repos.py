@@ -81,8 +81,8 @@ def _repo(store: Store, name: str) -> Repo:
     assert row is not None
     branches = [b["name"] for b in store.db.all("SELECT name FROM branch WHERE repo_id = ? ORDER BY name", row["id"])]
     head = store.db.one(
-        "SELECT r.tree FROM revision r JOIN branch b ON b.id = r.branch_id WHERE b.repo_id = ? AND b.name = 'master'"
-        " AND r.state = 'finished' ORDER BY r.seq DESC LIMIT 1",
+        "SELECT tree FROM named_commit WHERE repo_id = ? AND branch = 'master' AND state = 'finished'"
+        " ORDER BY seq DESC LIMIT 1",
         row["id"],
     )
     files, size = store.trees.totals(head["tree"]) if head else (0, 0)

@@ -5,7 +5,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aeolian.engine.storage.database import Database
-from aeolian.engine.storage.trees import EMPTY, Entry, Trees, decode_entries, encode_entries
+from aeolian.engine.storage.trees import (
+    EMPTY,
+    DatumRun,
+    DatumTrees,
+    Entry,
+    Trees,
+    decode_entries,
+    encode_entries,
+)
 
 
 @pytest.fixture
@@ -69,3 +77,14 @@ def test_folders(trees):
     assert [e.path for e in trees.entries(tree, "/a/")] == ["/a/b", "/a/c/d"]
     assert trees.has_folder(tree, "/a/c")
     assert not trees.has_folder(tree, "/ab")
+
+
+def test_a_tree_of_datums_says_which_run_made_what(tmp_path):
+    trees = DatumTrees(Database(tmp_path / "d.db"))
+    runs = [DatumRun(f"{n:064x}", "a" * 64, n) for n in range(200)]
+    tree = trees.edit(trees.build(runs), {runs[7].datum: None, runs[8].datum: DatumRun(runs[8].datum, "b" * 64, 900)})
+    assert trees.count(tree) == 199
+    assert trees.get(tree, runs[7].datum) is None
+    assert trees.get(tree, runs[8].datum) == DatumRun(f"{8:064x}", "b" * 64, 900)
+    roots = Trees(Database(tmp_path / "d.db"))
+    assert roots.totals(tree) == (199, 0), "numbers of runs are not sizes, and are not added up"
