@@ -84,3 +84,9 @@ def test_nothing_large_and_no_pickle_is_tracked() -> None:
     assert [path.name for path in tracked() if path.stat().st_size > 12 << 20] == []
     sources = [path for path in tracked() if path.suffix == ".py" and "tests" not in path.parts]
     assert [p.name for p in sources if re.search(r"^\s*(import|from) pickle|shell=True", p.read_text(), re.M)] == []
+
+
+def test_nothing_asks_for_the_umask() -> None:
+    """To ask is to set it: a file that another thread makes meanwhile is open to all."""
+    sources = [path for path in (ROOT / "src").rglob("*.py") if "os.umask(" in path.read_text()]
+    assert sources == []

@@ -1,6 +1,7 @@
 """The folders a stage reads and writes: listed safely, in a fixed order, written whole or not at all."""
 
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,14 +45,11 @@ def output_folder(folder: Path) -> Path:
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not."""
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    partial = path.parent / f".partial-{secrets.token_hex(8)}{path.suffix}"
+    # Made with the mode of any new file: to ask for the umask is to change it, for all threads, for a moment.
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         yield partial
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(0o666 & ~umask)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

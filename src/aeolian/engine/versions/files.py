@@ -2,8 +2,8 @@
 
 import contextlib
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -267,18 +267,16 @@ def get_folder(store: Store, address: Address, target: Path, report: Report = si
 
 
 def _write(store: Store, entry: Entry, target: Path) -> None:
-    handle, partial = tempfile.mkstemp(prefix=".partial-", dir=target.parent)
+    # Opened with the mode of any new file: to ask for the umask is to change it, for all threads, for a moment.
+    partial = target.parent / f".partial-{secrets.token_hex(8)}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
             for block in store.objects.read(entry.object):
                 file.write(block)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(partial).chmod(0o666 & ~umask)
-        Path(partial).replace(target)
+        partial.replace(target)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            Path(partial).unlink()
+            partial.unlink()
 
 
 def _walk(folder: str, selection: Selection) -> Iterator[str]:
