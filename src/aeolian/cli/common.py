@@ -1,14 +1,11 @@
-"""What the engine's commands share: the store, errors, output in two shapes, and running what follows."""
+"""What the engine's commands share: the store, errors, and words for times and sizes."""
 
-import dataclasses
 import functools
-import json
 import os
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -70,9 +67,6 @@ def open_store(*, make: bool = False) -> Store:
     return Store(home)
 
 
-output_option = click.option(
-    "-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Shape of the output."
-)
 _EXECUTOR = "aeolian.executor"
 
 
@@ -103,39 +97,6 @@ def no_run_option(callback: Callback) -> Callback:
     """`--no-run`, and `--executor` for when it is not given: the options of every command that makes a commit."""
     no_run = click.option("--no-run", is_flag=True, help="Do not run what follows; `aeolian wait` does.")
     return no_run(executor_option(callback))
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON has it: dataclasses become objects, without the rows of the database."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in _PRIVATE}
-    if isinstance(value, dict):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-_PRIVATE = {"row", "seq", "pipeline_row", "datums"}
-
-
-def print_json(value: Any) -> None:
-    """`value` as indented JSON on stdout."""
-    click.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
-
-
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns on stdout, as wide as they need, without lines, so that other programs can read them too."""
-    widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(len(titles))]
-    for row in (titles, *rows):
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-
-
-def print_facts(facts: Sequence[tuple[str, str]]) -> None:
-    """Names and values on stdout, a line each."""
-    width = max(len(name) for name, _ in facts) + 1
-    for name, value in facts:
-        click.echo(f"{name + ':':<{width}} {value}".rstrip())
 
 
 def age(moment: float | None) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aeolian.cli.common import print_facts, print_json, print_table
+from aeolian.cli.output import print_facts, print_json, print_table
 from aeolian.stages import evaluate_likelihood as _likelihood
 from aeolian.stages import evaluate_music as _music
 from aeolian.stages import evaluate_transcription as _transcription

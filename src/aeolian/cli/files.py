@@ -10,18 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aeolian.cli.common import (
-    command,
-    executor_option,
-    no_run_option,
-    open_store,
-    output_option,
-    print_facts,
-    print_json,
-    print_table,
-    size_text,
-    warn,
-)
+from aeolian.cli.common import command, executor_option, no_run_option, open_store, size_text, warn
+from aeolian.cli.output import Output, output_option, own_output_option, print_facts, print_table
+from aeolian.cli.raw import make_file_info
 from aeolian.cli.running import run_outstanding
 from aeolian.cli.serving import serve_store
 from aeolian.engine.versions import files
@@ -148,24 +139,21 @@ def get_file(place: str, output: Path | None, recursive: bool) -> None:
 @command(example="aeolian list file generated-music@master")
 @click.argument("place", metavar="REPO@BRANCH[:/PATH]")
 @output_option
-def list_file(place: str, output: str) -> None:
+def list_file(place: str, output: Output) -> None:
     """List what is directly in a folder of a repo."""
     with open_store() as store:
-        found = files.listing(store, parse_address(place))
-        if output == "json":
-            print_json(
-                [{"path": p, "type": "dir" if p.endswith("/") else "file", "size": s, "files": n} for p, s, n in found]
-            )
-        else:
-            print_table(
-                ("NAME", "TYPE", "SIZE"), [(p, "dir" if p.endswith("/") else "file", size_text(s)) for p, s, _ in found]
-            )
+        address = parse_address(place)
+        commit, found = files.listing(store, address)
+        infos = (make_file_info(address.repo, commit.id, f.path, f.size, f.hash, commit.finished) for f in found)
+        facts = ({"path": f.path, "type": f.type, "size": f.size, "files": f.files} for f in found)
+        if not output.prints(facts, infos):
+            print_table(("NAME", "TYPE", "SIZE"), [(f.path, f.type, size_text(f.size)) for f in found])
 
 
 @command(example="aeolian inspect file midi@master:/song.mid")
 @click.argument("place", metavar="REPO@BRANCH:/PATH")
 @output_option
-def inspect_file(place: str, output: str) -> None:
+def inspect_file(place: str, output: Output) -> None:
     """Tell about a file: its size, hash, commit, and the name it had outside."""
     with open_store() as store:
         address = parse_address(place)
@@ -179,8 +167,8 @@ def inspect_file(place: str, output: str) -> None:
             "commit": commit.id,
             "original": original or entry.path,
         }
-        if output == "json":
-            print_json(facts)
+        info = make_file_info(address.repo, commit.id, entry.path, entry.size, entry.object, commit.finished)
+        if output.prints(facts, [info]):
             return
         print_facts(
             [
@@ -228,8 +216,8 @@ def watch(folder: Path, place: str, interval: float) -> None:
 @command(example="aeolian lineage rendered-music@master:/song.wav\naeolian lineage midi@master:/a.mid --picture a.svg")
 @click.argument("place", metavar="REPO@BRANCH:/PATH")
 @click.option("--picture", type=click.Path(path_type=Path), help="SVG file to write instead: the tree as a picture.")
-@output_option
-def lineage(place: str, picture: Path | None, output: str) -> None:
+@own_output_option
+def lineage(place: str, picture: Path | None, output: Output) -> None:
     """Trace a file back to the files it was made from, with hashes and commands."""
     from aeolian.engine.graphs.lineage import lineage as trace
 
@@ -243,9 +231,7 @@ def lineage(place: str, picture: Path | None, output: str) -> None:
         graph = lineage_graph(origin)
         write_svg(picture, svg(graph, f"What {place} was made from"))
         warn(f"{len(graph.nodes)} files in {picture}")
-    elif output == "json":
-        print_json(origin)
-    else:
+    elif not output.prints(origin):
         _draw(origin, "", "")
 
 

@@ -2,25 +2,18 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from aeolian.cli.common import (
-    age,
-    command,
-    duration_text,
-    executor_option,
-    open_store,
-    output_option,
-    plain,
-    print_facts,
-    print_json,
-    print_table,
-)
+from aeolian.cli.common import age, command, duration_text, executor_option, open_store
+from aeolian.cli.output import Message, Output, output_option, plain, print_facts, print_table
+from aeolian.cli.raw import group_by_id
+from aeolian.cli.raw_jobs import make_datum_info, make_job_info, make_job_set_info
 from aeolian.cli.running import run_outstanding
 from aeolian.engine.jobs import records as jobs
 from aeolian.engine.jobs.records import DatumRecord, Job
+from aeolian.engine.versions import catalog
 from aeolian.errors import UsageError
 
 
@@ -29,12 +22,12 @@ from aeolian.errors import UsageError
 @click.option("--commit", help="Under this commit id alone.")
 @click.option("-n", "--number", default=-1, help="At most so many.")
 @output_option
-def list_job(pipeline: str | None, commit: str | None, number: int, output: str) -> None:
+def list_job(pipeline: str | None, commit: str | None, number: int, output: Output) -> None:
     """List jobs, newest first."""
     with open_store() as store:
         found = jobs.list_jobs(store, pipeline=pipeline, commit=commit, limit=number)
-        if output == "json":
-            print_json(found)
+        infos = (make_job_info(job, seconds=jobs.sum_seconds(store, job)) for job in found)
+        if output.prints(found, infos if pipeline or commit else _by_id(infos)):
             return
         rows = [
             (
@@ -54,12 +47,12 @@ def list_job(pipeline: str | None, commit: str | None, number: int, output: str)
 @command(example="aeolian inspect job midi@3f2a")
 @click.argument("job", metavar="PIPELINE@ID")
 @output_option
-def inspect_job(job: str, output: str) -> None:
+def inspect_job(job: str, output: Output) -> None:
     """Tell about a job; the start of its id will do, and without one it is the pipeline's last."""
     with open_store() as store:
         found = jobs.find_job(store, job)
-        if output == "json":
-            print_json(found)
+        seconds, version = jobs.sum_seconds(store, found), catalog.version(store, found.pipeline_row, found.version)
+        if output.prints(found, [make_job_info(found, seconds=seconds, pipeline=version)]):
             return
         print_facts(
             [
@@ -81,13 +74,11 @@ def inspect_job(job: str, output: str) -> None:
 @command(example="aeolian list datum midi@3f2a")
 @click.argument("job", metavar="PIPELINE@ID")
 @output_option
-def list_datum(job: str, output: str) -> None:
+def list_datum(job: str, output: Output) -> None:
     """List the datums of a job."""
     with open_store() as store:
         found = jobs.list_datums(store, jobs.find_job(store, job))
-        if output == "json":
-            print_json([_facts(record) for record in found])
-        else:
+        if not output.prints(map(_facts, found), map(make_datum_info, found)):
             rows = [(r.id[:16], r.state, duration_text(r.seconds["process"]), r.label) for r in found]
             print_table(("DATUM", "STATE", "TIME", "INPUT"), rows)
 
@@ -96,12 +87,11 @@ def list_datum(job: str, output: str) -> None:
 @click.argument("job", metavar="PIPELINE@ID")
 @click.argument("datum")
 @output_option
-def inspect_datum(job: str, datum: str, output: str) -> None:
+def inspect_datum(job: str, datum: str, output: Output) -> None:
     """Tell about a datum of a job: what it read, how long it took, why it failed."""
     with open_store() as store:
         record = jobs.find_datum(store, jobs.find_job(store, job), datum)
-        if output == "json":
-            print_json(_facts(record))
+        if output.prints(_facts(record), [make_datum_info(record)]):
             return
         facts = [("Datum", record.id), ("State", record.state)]
         facts += [("Reason", record.reason)] if record.reason else []
@@ -145,6 +135,11 @@ def wait() -> None:
     """
     with open_store() as store:
         run_outstanding(store, wait=True)
+
+
+def _by_id(infos: Iterable[Message]) -> Iterator[Message]:
+    for id_, of_id in group_by_id(infos, "job").items():
+        yield make_job_set_info(id_, of_id)
 
 
 def _duration(job: Job) -> str:

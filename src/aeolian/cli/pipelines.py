@@ -6,17 +6,9 @@ from pathlib import Path
 
 import click
 
-from aeolian.cli.common import (
-    age,
-    command,
-    no_run_option,
-    open_store,
-    output_option,
-    print_facts,
-    print_json,
-    print_table,
-    warn,
-)
+from aeolian.cli.common import age, command, no_run_option, open_store, warn
+from aeolian.cli.output import Output, output_option, print_facts, print_table
+from aeolian.cli.raw_jobs import make_pipeline_info
 from aeolian.cli.running import executor, run_outstanding
 from aeolian.engine import ticks
 from aeolian.engine.jobs.records import list_jobs
@@ -161,7 +153,7 @@ def delete_pipeline(pipeline: str, keep_repo: bool) -> None:
 
 @command(example="aeolian list pipeline")
 @output_option
-def list_pipeline(output: str) -> None:
+def list_pipeline(output: Output) -> None:
     """List the pipelines, upstream first, with their last job."""
     with open_store() as store:
         by_name = {pipeline.name: pipeline for pipeline in catalog.pipelines(store)}
@@ -170,8 +162,8 @@ def list_pipeline(output: str) -> None:
         jobs = {
             pipeline.name: next(iter(list_jobs(store, pipeline=pipeline.name, limit=1)), None) for pipeline in found
         }
-        if output == "json":
-            print_json([_facts(pipeline) | {"last_job": jobs[pipeline.name]} for pipeline in found])
+        facts = (_facts(pipeline) | {"last_job": jobs[pipeline.name]} for pipeline in found)
+        if output.prints(facts, (make_pipeline_info(each, jobs[each.name]) for each in found)):
             return
         rows = []
         for pipeline in found:
@@ -186,12 +178,12 @@ def list_pipeline(output: str) -> None:
 @command(example="aeolian inspect pipeline midi")
 @click.argument("pipeline")
 @output_option
-def inspect_pipeline(pipeline: str, output: str) -> None:
+def inspect_pipeline(pipeline: str, output: Output) -> None:
     """Tell about a pipeline: its spec, its program, its arguments."""
     with open_store() as store:
         found = pipelines.inspect_pipeline(store, pipeline)
-        if output == "json":
-            print_json(_facts(found))
+        last = next(iter(list_jobs(store, pipeline=found.name, limit=1)), None)
+        if output.prints(_facts(found), [make_pipeline_info(found, last)]):
             return
         facts = [
             ("Name", found.name),

@@ -1,19 +1,12 @@
 """`aeolian create|delete|list|inspect repo`, `list|inspect|start|finish|squash|delete commit`."""
 
+from collections.abc import Iterable, Iterator
+
 import click
 
-from aeolian.cli.common import (
-    age,
-    command,
-    no_run_option,
-    open_store,
-    output_option,
-    print_facts,
-    print_json,
-    print_table,
-    size_text,
-    warn,
-)
+from aeolian.cli import raw
+from aeolian.cli.common import age, command, no_run_option, open_store, size_text, warn
+from aeolian.cli.output import Message, Output, output_option, print_facts, print_table
 from aeolian.cli.running import run_outstanding
 from aeolian.engine import history
 from aeolian.engine.jobs.records import list_jobs
@@ -42,26 +35,24 @@ def delete_repo(repo: str) -> None:
 
 @command(example="aeolian list repo -o json")
 @output_option
-def list_repo(output: str) -> None:
+def list_repo(output: Output) -> None:
     """List the repos, with what their master branch holds."""
     with open_store() as store:
         found = repos.list_repos(store)
-        if output == "json":
-            print_json(found)
-        else:
-            rows = [(r.name, age(r.created), str(r.files), size_text(r.size), r.description) for r in found]
-            print_table(("NAME", "CREATED", "FILES", "SIZE (MASTER)", "DESCRIPTION"), rows)
+        if output.prints(found, map(raw.make_repo_info, found)):
+            return
+        rows = [(r.name, age(r.created), str(r.files), size_text(r.size), r.description) for r in found]
+        print_table(("NAME", "CREATED", "FILES", "SIZE (MASTER)", "DESCRIPTION"), rows)
 
 
 @command(example="aeolian inspect repo midi")
 @click.argument("repo")
 @output_option
-def inspect_repo(repo: str, output: str) -> None:
+def inspect_repo(repo: str, output: Output) -> None:
     """Tell about a repo."""
     with open_store() as store:
         found = repos.inspect_repo(store, repo)
-        if output == "json":
-            print_json(found)
+        if output.prints(found, [raw.make_repo_info(found, details=True)]):
             return
         print_facts(
             [
@@ -79,14 +70,14 @@ def inspect_repo(repo: str, output: str) -> None:
 @click.argument("place", required=False, metavar="[REPO[@BRANCH]]")
 @click.option("-n", "--number", default=-1, help="At most so many.")
 @output_option
-def list_commit(place: str | None, number: int, output: str) -> None:
+def list_commit(place: str | None, number: int, output: Output) -> None:
     """List commits, newest first: of a repo, of a branch, or all."""
     with open_store() as store:
         address = parse_address(place) if place else None
         branch = address.reference if address and place and "@" in place else None
         found = commits.list_commits(store, address.repo if address else None, branch, number)
-        if output == "json":
-            print_json([_facts(store, commit) for commit in found])
+        infos = (_info(store, commit) for commit in found)
+        if output.prints((_facts(store, commit) for commit in found), infos if place else _by_id(infos)):
             return
         rows = []
         for commit in found:
@@ -109,13 +100,12 @@ def list_commit(place: str | None, number: int, output: str) -> None:
 @command(example="aeolian inspect commit midi@master")
 @click.argument("place", metavar="REPO@BRANCH_OR_ID")
 @output_option
-def inspect_commit(place: str, output: str) -> None:
+def inspect_commit(place: str, output: Output) -> None:
     """Tell about a commit, and the jobs that followed from it."""
     with open_store() as store:
         commit = commits.resolve(store, parse_address(place))
         facts = _facts(store, commit)
-        if output == "json":
-            print_json(facts)
+        if output.prints(facts, [_info(store, commit)]):
             return
         print_facts(
             [
@@ -134,6 +124,18 @@ def inspect_commit(place: str, output: str) -> None:
                 ),
             ]
         )
+
+
+def _by_id(infos: Iterable[Message]) -> Iterator[Message]:
+    for id_, commits_of_id in raw.group_by_id(infos, "commit").items():
+        yield raw.make_commit_set_info(id_, commits_of_id)
+
+
+def _info(store: Store, commit: Commit) -> Message:
+    before = commits.parent(store, commit)
+    jobs = list_jobs(store, pipeline=commit.repo, commit=commit.id) if commit.state == "failed" else []
+    size = store.trees.totals(commit.tree)[1]
+    return raw.make_commit_info(commit, size, parent=before.id if before else "", error=jobs[0].reason if jobs else "")
 
 
 def _facts(store: Store, commit: Commit) -> dict[str, object]:

@@ -98,6 +98,8 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
             "commit": p.commit,
             "path": p.path,
             "hash": p.content,
+            "size": sum(entry.size for entry in p.entries),
+            "is_file": p.is_file,
         }
         for p in datum.inputs
     ]

@@ -136,6 +136,16 @@ def failed_datums(store: Store, job: Job) -> list[DatumRecord]:
     return [_record(store, row, job) for row in rows]
 
 
+def sum_seconds(store: Store, job: Job) -> dict[str, float]:
+    """The seconds that a job's datums took, a sum for each phase (download, process, upload)."""
+    row = store.db.one(
+        "SELECT sum(seconds ->> 'download') AS download, sum(seconds ->> 'process') AS process,"
+        " sum(seconds ->> 'upload') AS upload FROM datum WHERE job_id = ?",
+        job.row,
+    )
+    return {phase: float(row[phase] or 0) for phase in row.keys()} if row else {}  # noqa: SIM118
+
+
 def _record(store: Store, row: Row, job: Job) -> DatumRecord:
     return DatumRecord(
         id=row["datum"],

@@ -162,6 +162,17 @@ def resolve(store: Store, address: Address) -> Commit:
     return Commit(**row)
 
 
+def parent(store: Store, commit: Commit) -> Commit | None:
+    """The commit before this one on its branch, or None."""
+    row = store.db.one(
+        f"{_SELECT} WHERE p.name = ? AND b.name = ? AND r.seq < ? ORDER BY r.seq DESC LIMIT 1",
+        commit.repo,
+        commit.branch,
+        commit.seq,
+    )
+    return Commit(**row) if row else None
+
+
 def _branches(store: Store, repo: int, name: str) -> str:
     rows = store.db.all("SELECT DISTINCT branch FROM named_commit WHERE repo_id = ? AND state = 'finished'", repo)
     names = [row["branch"] for row in rows]

@@ -1,6 +1,7 @@
 """Files into a repo, and out of it."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 import stat
@@ -14,7 +15,7 @@ from aeolian.engine.storage.disk import FULL
 from aeolian.engine.storage.objects import Intake
 from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
-from aeolian.engine.storage.trees import EMPTY, Entry
+from aeolian.engine.storage.trees import EMPTY, Entry, encode_entries
 from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.commits import Commit, commit_files, head_tree, open_revision, refuse_output, resolve
 from aeolian.engine.versions.repos import branch_id, repo_id
@@ -134,6 +135,21 @@ def put_files(
     return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()))
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A file, or a folder (its path ends in `/`) with all below it: bytes, number of files, a hash of the content."""
+
+    path: str
+    size: int
+    files: int
+    hash: str
+
+    @property
+    def type(self) -> str:
+        """`file` or `dir`."""
+        return "dir" if self.path.endswith("/") else "file"
+
+
 class _Reader:
     """Reads files in; not those that did not change since the repo has them."""
 
@@ -191,24 +207,26 @@ def entries_at(store: Store, tree: str, path: str) -> Iterator[Entry]:
     yield from store.trees.entries(tree, path.rstrip("/") + "/")
 
 
-def listing(store: Store, address: Address) -> list[tuple[str, int, int]]:
-    """What is directly at `address`: (path, size in bytes, files), a folder's path ending in `/`.
-
-    Raises `UsageError` if nothing.
-    """
-    tree = resolve(store, address).tree
-    if address.path != "/" and (entry := store.trees.get(tree, address.path)):
-        return [(entry.path, entry.size, 1)]
+def listing(store: Store, address: Address) -> tuple[Commit, list[Listed]]:
+    """The commit at `address` and what is directly there. Raises `UsageError` if nothing."""
+    commit = resolve(store, address)
+    if address.path != "/" and (entry := store.trees.get(commit.tree, address.path)):
+        return commit, [Listed(entry.path, entry.size, 1, entry.object)]
     start = address.path.rstrip("/") + "/"
-    sums: dict[str, list[int]] = {}
-    for entry in store.trees.entries(tree, start):
+    below: dict[str, list[Entry]] = {}
+    for entry in store.trees.entries(commit.tree, start):
         head, slash, _ = entry.path[len(start) :].partition("/")
-        total = sums.setdefault(f"{start}{head}{slash}", [0, 0])
-        total[0] += entry.size
-        total[1] += 1
-    if not sums and address.path != "/":
+        below.setdefault(f"{start}{head}{slash}", []).append(entry)
+    if not below and address.path != "/":
         raise _nothing(address)
-    return [(path, size, count) for path, (size, count) in sums.items()]
+    return commit, [_list_one(path, entries) for path, entries in below.items()]
+
+
+def _list_one(path: str, entries: list[Entry]) -> Listed:
+    size = sum(entry.size for entry in entries)
+    if not path.endswith("/"):
+        return Listed(path, size, 1, entries[0].object)
+    return Listed(path, size, len(entries), hashlib.sha256(encode_entries(entries).encode()).hexdigest())
 
 
 def find_file(store: Store, address: Address) -> tuple[Commit, Entry]:

@@ -1,0 +1,106 @@
+"""Records of repos, commits and files as pachctl's `--raw` writes them: protobuf's JSON with snake_case names.
+
+64-bit numbers are texts, times RFC 3339, durations `0.050s`, enums upper case; what is empty or zero is left out.
+Every function here is pure: a record in, a dictionary out.
+"""
+
+import base64
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from aeolian.cli.output import Message
+from aeolian.engine.versions.commits import Commit
+from aeolian.engine.versions.repos import Repo
+
+PROJECT = "default"
+
+
+def make_message(**fields: object) -> Message:
+    """Return the fields that are neither empty nor zero, as protobuf's JSON has them."""
+    return {name: value for name, value in fields.items() if value not in (None, "", 0, False, "0", (), [], {})}
+
+
+def write_time(seconds: float | None) -> str:
+    """Return a moment in seconds since 1970 as RFC 3339, in UTC; "" for none."""
+    if seconds is None:
+        return ""
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return text.removesuffix("000").removesuffix(".000") + "Z"
+
+
+def write_duration(seconds: float) -> str:
+    """Return a duration as protobuf's JSON has it: `0.050s`, `2s`; "" for none at all."""
+    text = f"{seconds:.6f}".removesuffix("000").removesuffix(".000")
+    return "" if text == "0" else f"{text}s"
+
+
+def make_repo(name: str) -> Message:
+    """Return how messages name a repo."""
+    return {"name": name, "type": "user", "project": {"name": PROJECT}}
+
+
+def make_commit(repo: str, id_: str) -> Message:
+    """Return how messages name a commit."""
+    return {"repo": make_repo(repo), "id": id_}
+
+
+def make_branch(repo: str, name: str) -> Message:
+    """Return how messages name a branch."""
+    return {"repo": make_repo(repo), "name": name}
+
+
+def make_repo_info(repo: Repo, *, details: bool = False) -> Message:
+    """Return a `RepoInfo`; `inspect` has the details too."""
+    return make_message(
+        repo=make_repo(repo.name),
+        created=write_time(repo.created),
+        size_bytes_upper_bound=str(repo.size),
+        description=repo.description,
+        branches=[make_branch(repo.name, branch) for branch in repo.branches],
+        details={"size_bytes": str(repo.size)} if details else None,
+    )
+
+
+def make_commit_info(commit: Commit, size: int, *, parent: str = "", error: str = "") -> Message:
+    """Return a `CommitInfo` of a commit that holds `size` bytes; `parent` is the id of the one before."""
+    return make_message(
+        commit=make_commit(commit.repo, commit.id),
+        origin={"kind": commit.origin.upper()},
+        description=commit.description,
+        parent_commit=make_commit(commit.repo, parent) if parent else None,
+        started=write_time(commit.created),
+        finishing=write_time(commit.finished),
+        finished=write_time(commit.finished),
+        error=error,
+        size_bytes_upper_bound=str(size),
+        details=make_message(size_bytes=str(size)) if commit.finished else None,
+    )
+
+
+def make_commit_set_info(id_: str, commits: Sequence[Message]) -> Message:
+    """Return a `CommitSetInfo` of the `CommitInfo`s under one id."""
+    return {"commit_set": {"id": id_}, "commits": list(commits)}
+
+
+def group_by_id(infos: Iterable[Message], kind: str) -> dict[str, list[Message]]:
+    """Return `CommitInfo`s or `JobInfo`s by their id, in the order in which the ids come."""
+    groups: dict[str, list[Message]] = {}
+    for info in infos:
+        groups.setdefault(info[kind]["id"], []).append(info)
+    return groups
+
+
+def make_file(repo: str, commit: str, path: str) -> Message:
+    """Return how messages name a file. Its `datum` is that of what a user put."""
+    return {"commit": make_commit(repo, commit), "path": path, "datum": "default"}
+
+
+def make_file_info(repo: str, commit: str, path: str, size: int, hash_: str, committed: float | None) -> Message:
+    """Return a `FileInfo`; a folder's path ends in `/`. `hash_` is hexadecimal."""
+    return make_message(
+        file=make_file(repo, commit, path),
+        file_type="DIR" if path.endswith("/") else "FILE",
+        committed=write_time(committed),
+        size_bytes=str(size),
+        hash=base64.b64encode(bytes.fromhex(hash_)).decode(),
+    )

@@ -1,0 +1,173 @@
+"""Records of pipelines, jobs and datums as pachctl's `--raw` writes them. Pure functions, as those of `raw.py`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aeolian.cli.output import Message
+from aeolian.cli.raw import PROJECT, make_commit, make_file_info, make_message, write_duration, write_time
+from aeolian.engine.jobs.records import DatumRecord, Job
+from aeolian.engine.specs.fields import MESSAGES
+from aeolian.engine.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
+from aeolian.engine.versions.catalog import Pipeline
+
+_32_BITS = ("internal_port", "external_port", "exit_code")
+_NOT_DETAILS = ("pipeline", "update", "reprocess", "spec_commit", "dry_run")
+_JOB_DETAILS = (
+    "transform",
+    "parallelism_spec",
+    "egress",
+    "service",
+    "spout",
+    "resource_requests",
+    "resource_limits",
+    "sidecar_resource_requests",
+    "sidecar_resource_limits",
+    "input",
+    "salt",
+    "datum_set_spec",
+    "datum_timeout",
+    "job_timeout",
+    "datum_tries",
+    "scheduling_spec",
+    "pod_spec",
+    "pod_patch",
+)
+
+
+def make_pipeline(name: str) -> Message:
+    """Return how messages name a pipeline."""
+    return {"project": {"name": PROJECT}, "name": name}
+
+
+def make_job(pipeline: str, id_: str) -> Message:
+    """Return how messages name a job."""
+    return {"pipeline": make_pipeline(pipeline), "id": id_}
+
+
+def make_spec(document: Mapping[str, Any]) -> Message:
+    """Return a spec's fields with the defaults that pachd fills in, numbers of 64 bits as texts."""
+    spec: Message = _convert(dict(document), "CreatePipelineRequest", document["pipeline"]["name"])
+    spec.setdefault("output_branch", DEFAULT_BRANCH)
+    spec.setdefault("datum_tries", str(DEFAULT_TRIES))
+    spec.setdefault("reprocess_spec", "until_success")
+    return spec
+
+
+def make_pipeline_info(pipeline: Pipeline, last: Job | None, *, stopped: bool = False) -> Message:
+    """Return a `PipelineInfo`; `last` is its newest job."""
+    spec = make_spec(pipeline.spec.document)
+    busy = last is not None and last.state in ("created", "running")
+    details = {name: value for name, value in spec.items() if name not in _NOT_DETAILS}
+    return make_message(
+        pipeline=make_pipeline(pipeline.name),
+        version=str(pipeline.version),
+        spec_commit=make_commit(pipeline.name, pipeline.spec_commit) | {"repo": _spec_repo(pipeline.name)},
+        stopped=stopped,
+        state=find_state(pipeline, stopped=stopped, busy=busy),
+        last_job_state=job_state(last.state) if last else None,
+        parallelism=str(pipeline.spec.parallelism or 1),
+        type=_find_type(pipeline),
+        details=details | {"created_at": write_time(pipeline.created)},
+        user_spec_json=store_text(pipeline.spec),
+        effective_spec_json=json.dumps(spec, ensure_ascii=False, sort_keys=True),
+    )
+
+
+def find_state(pipeline: Pipeline, *, stopped: bool, busy: bool) -> str:
+    """Return the state as pachd would name it: with `autoscaling` a pipeline without work stands by."""
+    if stopped:
+        return "PIPELINE_PAUSED"
+    return "PIPELINE_STANDBY" if pipeline.spec.document.get("autoscaling") and not busy else "PIPELINE_RUNNING"
+
+
+def job_state(state: str) -> str:
+    """Return the name of a job's state in messages."""
+    return f"JOB_{state.upper()}"
+
+
+def make_job_info(job: Job, *, seconds: Mapping[str, float] | None = None, pipeline: Pipeline | None = None) -> Message:
+    """Return a `JobInfo`; with the `pipeline` in the job's version, with what `inspect job` tells in addition."""
+    spec = make_spec(pipeline.spec.document) if pipeline else {}
+    return make_message(
+        job=make_job(job.pipeline, job.id),
+        pipeline_version=str(job.version),
+        output_commit=make_commit(job.pipeline, job.id),
+        data_processed=str(job.processed),
+        data_skipped=str(job.skipped),
+        data_total=str(job.total),
+        data_failed=str(job.failed),
+        data_recovered=str(job.recovered),
+        stats=_make_stats(seconds or {}),
+        state=job_state(job.state),
+        reason=job.reason,
+        created=write_time(job.created),
+        started=write_time(job.started),
+        finished=write_time(job.finished),
+        details={name: spec[name] for name in _JOB_DETAILS if name in spec},
+    )
+
+
+def make_job_set_info(id_: str, jobs: Sequence[Message]) -> Message:
+    """Return a `JobSetInfo` of the `JobInfo`s under one id."""
+    return {"job_set": {"id": id_}, "jobs": list(jobs)}
+
+
+def make_datum_info(record: DatumRecord, image: str = "") -> Message:
+    """Return a `DatumInfo`."""
+    files = [
+        make_file_info(
+            part["repo"], part["commit"], _folder_path(part), int(part.get("size", 0)), part.get("hash", ""), None
+        )
+        for part in record.inputs
+    ]
+    return make_message(
+        datum={"job": make_job(record.pipeline, record.job), "id": record.id},
+        state=record.state.upper(),
+        stats=_make_stats(record.seconds),
+        data=files,
+        image_id=image,
+    )
+
+
+def _folder_path(part: Mapping[str, Any]) -> str:
+    path = str(part["path"])
+    return path if part.get("is_file", True) or path.endswith("/") else f"{path}/"
+
+
+def _make_stats(seconds: Mapping[str, float]) -> Message:
+    return make_message(**{f"{phase}_time": write_duration(taken) for phase, taken in seconds.items()})
+
+
+def _spec_repo(name: str) -> Message:
+    return {"name": name, "type": "spec", "project": {"name": PROJECT}}
+
+
+def _find_type(pipeline: Pipeline) -> str:
+    document = pipeline.spec.document
+    if "spout" in document:
+        return "PIPELINE_TYPE_SPOUT"
+    return "PIPELINE_TYPE_SERVICE" if "service" in document else "PIPELINE_TYPE_TRANSFORM"
+
+
+def _convert(value: Any, kind: str, pipeline: str, name: str = "") -> Any:
+    """Return a checked value of a spec as protobuf's JSON has it."""
+    if kind.endswith("[]"):
+        return [_convert(part, kind[:-2], pipeline) for part in value]
+    if kind == "int":
+        return int(value) if name in _32_BITS else str(int(value))
+    if kind not in MESSAGES:
+        return value
+    fields = {part: _convert(inner, MESSAGES[kind][part], pipeline, part) for part, inner in value.items()}
+    if kind == "PfsInput":
+        fields = {
+            "project": PROJECT,
+            "name": fields.get("repo"),
+            "repo_type": "user",
+            "branch": DEFAULT_BRANCH,
+        } | fields
+    if kind == "CronInput":
+        fields = {"project": PROJECT, "repo": f"{pipeline}_{fields.get('name')}"} | fields
+    if kind == "Pipeline":
+        fields = {"project": {"name": PROJECT}} | fields
+    return make_message(**fields)
