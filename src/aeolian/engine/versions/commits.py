@@ -165,7 +165,7 @@ def resolve(store: Store, address: Address) -> Commit:
 def parent(store: Store, commit: Commit) -> Commit | None:
     """The commit before this one on its branch, or None."""
     row = store.db.one(
-        f"{_SELECT} WHERE p.name = ? AND b.name = ? AND r.seq < ? ORDER BY r.seq DESC LIMIT 1",
+        f"{_SELECT} WHERE repo = ? AND branch = ? AND seq < ? ORDER BY seq DESC LIMIT 1",
         commit.repo,
         commit.branch,
         commit.seq,
