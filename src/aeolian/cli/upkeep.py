@@ -15,6 +15,7 @@ from aeolian.engine.jobs.records import list_jobs, outstanding
 from aeolian.engine.storage.store import default_home
 from aeolian.errors import EXIT_FAILURE, AeolianError
 
+_MOST_FAILURES_TOLD = 5
 _LEAST_PYTHON = (3, 11)
 _LEAST_FREE_BYTES = 2 << 30
 # What each part of the chain imports; what is missing here may be in its image.
@@ -37,6 +38,11 @@ def gc() -> None:
             f"removed {freed.objects} contents ({size_text(freed.size)}), {freed.nodes} tree nodes, "
             f"{freed.datums} old runs"
         )
+    for failure in freed.failures[:_MOST_FAILURES_TOLD]:
+        warn(failure)
+    if freed.failures:
+        warn(f"{len(freed.failures)} files are left that nothing needs; `aeolian gc` tries again")
+        sys.exit(EXIT_FAILURE)
 
 
 @command(example="aeolian fsck")

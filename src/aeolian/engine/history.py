@@ -50,7 +50,7 @@ def delete(store: Store, text: str) -> Removed:
 
 
 def _remove(store: Store, text: str, refuse: _Refusal) -> Removed:
-    with lock.held(store.lock) as mine:
+    with lock.held_for_upkeep(store.lock) as mine:
         if not mine:
             raise UsageError(
                 "Another aeolian is at work on this store.", remedy="Wait for it with `aeolian wait`, then try again."

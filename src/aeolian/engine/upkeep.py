@@ -2,10 +2,14 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeolian.engine.jobs.worker import clear_scratch
+from aeolian.engine.programs.docker_client import end_leftovers
+from aeolian.engine.storage import lock
+from aeolian.engine.storage.disk import DiskFull
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import decode_entries
 from aeolian.errors import StorageError
@@ -13,12 +17,16 @@ from aeolian.errors import StorageError
 
 @dataclass(frozen=True)
 class Freed:
-    """What `collect_garbage` removed: contents, their bytes, tree nodes, and runs of datums."""
+    """What `collect_garbage` removed: contents (and halves of them), their bytes, tree nodes, and runs of datums.
+
+    `failures` says of each file that could not be removed why; nothing refers to it.
+    """
 
     objects: int
     size: int
     nodes: int
     datums: int
+    failures: tuple[str, ...] = ()
 
 
 def check(store: Store) -> Iterator[str]:
@@ -77,39 +85,119 @@ def _check_commits(store: Store, sizes: dict[str, int]) -> Iterator[str]:
 
 
 def collect_garbage(store: Store) -> Freed:
-    """Removes contents, tree nodes and runs of datums that no commit and no coming job can use.
+    """Removes contents, tree nodes, runs of datums and leftovers that no commit and no coming job can use.
 
-    A run is kept while its outputs are in a commit, and while it may spare the next job a datum: since the
-    pipeline's last good job. Safe beside a running job: what is on its way in is waited for.
+    A run is kept while its outputs are in a commit, and while it may spare a job a datum: since the pipeline's last
+    good job, and all of them while it has a job to do. Safe beside anything: what is on its way in is waited for.
+
+    What is gone for the database goes from the disk after that is sure to last, so that a kill, a failure or a loss of
+    power leaves files that nothing needs, which the next call finds, and never a name without its content.
     """
-    with store.objects.exclusive(), store.db.transaction():
-        trees = {row["tree"] for row in store.db.all("SELECT DISTINCT tree FROM revision")}
-        live = {entry.object for tree in trees for entry in store.trees.entries(tree)}
-        datum_trees = {row["datums"] for row in store.db.all("SELECT DISTINCT datums FROM job WHERE datums != ''")}
-        gone = _useless_runs(store, live)
-        store.db.many("DELETE FROM datum WHERE id = ?", [(row,) for row in gone])
-        nodes = {node for tree in trees for node in store.trees.nodes(tree)}
-        nodes |= {node for tree in datum_trees for node in store.datum_trees.nodes(tree)}
-        dead_nodes = [(r["hash"],) for r in store.db.all("SELECT hash FROM node") if r["hash"] not in nodes]
-        store.db.many("DELETE FROM node WHERE hash = ?", dead_nodes)
+    _clear_scratch(store)
+    removal = _Removal()
+    with store.objects.exclusive():
+        removal.remove(store.objects.folder.glob("new-*"))
+        try:
+            plan = _delete_rows(store)
+        except DiskFull:
+            # Even a deletion needs space for the log of the database; these files have no row to be deleted.
+            removal.remove(_files_but(store, _mentioned(store)))
+            plan = _delete_rows(store)
+        store.db.make_durable()
+        removal.remove(_files_but(store, plan.live))
+    removal.remove_folders(plan.logs)
+    count, size = len(plan.small) + len(removal.sizes), sum(plan.small) + sum(removal.sizes)
+    return Freed(count, size, plan.nodes, plan.runs, tuple(removal.failures))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What went from the database, and what is to go from the disk.
+
+    How many runs and tree nodes, the sizes in bytes of small contents, the names of all contents that are needed, and
+    the folders of logs that nothing needs.
+    """
+
+    runs: int
+    nodes: int
+    small: list[int]
+    live: set[str]
+    logs: list[Path]
+
+
+def _delete_rows(store: Store) -> _Plan:
+    """Deletes from the database what nothing needs."""
+    with store.db.transaction():
+        trees = [row["tree"] for row in store.db.all("SELECT DISTINCT tree FROM revision")]
+        nodes, live = store.trees.reached(trees)
+        for row in store.db.all("SELECT DISTINCT datums FROM job WHERE datums != ''"):
+            nodes.update(store.datum_trees.nodes(row["datums"]))
+        runs = _useless_runs(store, live)
+        dead_nodes = [row["hash"] for row in store.db.all("SELECT hash FROM node") if row["hash"] not in nodes]
         small = store.db.all("SELECT hash, length(data) AS size FROM small_object")
-        dead = [(row["hash"], row["size"]) for row in small if row["hash"] not in live]
-        store.db.many("DELETE FROM small_object WHERE hash = ?", [(name,) for name, _ in dead])
-        count, size = len(dead), sum(size for _, size in dead)
-        dead_files = [path for path in _object_files(store) if path.parent.name + path.name not in live]
-        size += sum(path.stat().st_size for path in dead_files)
-        _remove_lost_logs(store)
-        for path in dead_files:
-            path.unlink()
-        for path in store.objects.folder.glob("new-*"):
-            path.unlink()
-    return Freed(count + len(dead_files), size, len(dead_nodes), len(gone))
+        dead = {row["hash"]: row["size"] for row in small if row["hash"] not in live}
+        store.db.many("DELETE FROM datum WHERE id = ?", [(row,) for row in runs])
+        store.db.many("DELETE FROM node WHERE hash = ?", [(name,) for name in dead_nodes])
+        store.db.many("DELETE FROM small_object WHERE hash = ?", [(name,) for name in dead])
+        # Inside the transaction, since the log of a job that comes after it would seem lost.
+        return _Plan(len(runs), len(dead_nodes), list(dead.values()), live, _lost_logs(store))
+
+
+def _mentioned(store: Store) -> set[str]:
+    """The names of all contents that any commit or run has, also those that nothing needs."""
+    _, names = store.trees.reached(row["tree"] for row in store.db.all("SELECT DISTINCT tree FROM revision"))
+    for row in store.db.all("SELECT outputs FROM datum"):
+        names |= {entry.object for entry in decode_entries(row["outputs"])}
+    return names
+
+
+def _files_but(store: Store, names: set[str]) -> list[Path]:
+    """The files of contents that are not among `names`."""
+    return [path for path in _object_files(store) if path.parent.name + path.name not in names]
+
+
+class _Removal:
+    """Removes files, and goes on where one cannot be: sizes in bytes of those that went, and what kept the others."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.failures: list[str] = []
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        for path in paths:
+            try:
+                size = path.stat().st_size
+                path.unlink()
+            except OSError as error:
+                self._note(path, error)
+            else:
+                self.sizes.append(size)
+
+    def remove_folders(self, folders: Iterable[Path]) -> None:
+        for folder in folders:
+            shutil.rmtree(folder, onerror=lambda _, path, error: self._note(path, error[1]))
+
+    def _note(self, path: Path | str, error: BaseException) -> None:
+        if not isinstance(error, FileNotFoundError):
+            self.failures.append(f"{path} cannot be removed: {getattr(error, 'strerror', None) or error}")
+
+
+def _clear_scratch(store: Store) -> None:
+    """Removes what a killed engine left of the datums that ran, unless datums may be running."""
+    with lock.held_for_upkeep(store.lock) as mine:
+        if mine:
+            end_leftovers(store.scratch)
+            clear_scratch(store)
 
 
 def _useless_runs(store: Store, live: set[str]) -> list[int]:
     """The rows of runs that may go. Adds to `live` the contents that the others need."""
     pinned: set[int] = set()
     since: dict[int, int] = {}
+    busy = {
+        row["pipeline_id"]
+        for row in store.db.all("SELECT DISTINCT pipeline_id FROM job WHERE state IN ('created', 'running')")
+    }
     for row in store.db.all(
         "SELECT pipeline_id, max(seq) AS seq FROM job WHERE state = 'success' GROUP BY pipeline_id"
     ):
@@ -120,7 +208,7 @@ def _useless_runs(store: Store, live: set[str]) -> list[int]:
     gone = []
     for row in store.db.all("SELECT d.id, d.pipeline_id, d.outputs, j.seq FROM datum d JOIN job j ON j.id = d.job_id"):
         objects = {entry.object for entry in decode_entries(row["outputs"])}
-        if row["id"] in pinned or row["seq"] >= since.get(row["pipeline_id"], 0):
+        if row["id"] in pinned or row["pipeline_id"] in busy or row["seq"] >= since.get(row["pipeline_id"], 0):
             live |= objects
         elif not objects <= live:
             gone.append(row["id"])
@@ -133,17 +221,16 @@ def _object_files(store: Store) -> Iterator[Path]:
             yield from sorted(folder.iterdir())
 
 
-def _remove_lost_logs(store: Store) -> None:
-    """Removes the logs of pipelines and jobs that are no more."""
+def _lost_logs(store: Store) -> list[Path]:
+    """The folders of logs of pipelines and jobs that are no more."""
     known = {
         (row["name"], row["id"])
         for row in store.db.all(
             "SELECT p.name, s.id FROM job j JOIN pipeline p ON p.id = j.pipeline_id JOIN commit_set s ON s.seq = j.seq"
         )
     }
-    for folder in (store.home / "logs").glob("*/*"):
-        if (folder.parent.name, folder.name) not in known:
-            shutil.rmtree(folder)
+    folders = (store.home / "logs").glob("*/*")
+    return [folder for folder in folders if (folder.parent.name, folder.name) not in known]
 
 
 def quick_check(store: Store) -> str:

@@ -3,7 +3,7 @@
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import Entry, decode_entries
 from aeolian.engine.versions.clashes import Lookup, clash
-from aeolian.errors import AeolianError
+from aeolian.errors import AeolianError, StorageError
 
 
 def merge(store: Store, base: tuple[str, str], datums: str) -> str:
@@ -39,7 +39,9 @@ def merge(store: Store, base: tuple[str, str], datums: str) -> str:
 def outputs(store: Store, row: int) -> list[Entry]:
     """What the run of a datum in row `row` wrote."""
     found = store.db.one("SELECT outputs FROM datum WHERE id = ?", row)
-    return decode_entries(found["outputs"]) if found else []
+    if found is None:
+        raise StorageError(f"The store lacks the run {row} of a datum.", remedy="Run the pipeline once more.")
+    return decode_entries(found["outputs"])
 
 
 def _writer(store: Store, datums: str, path: str, other_than: str) -> str:

@@ -209,16 +209,26 @@ class Intake:
 
     def _place(self, written: Path, name: str) -> None:
         place = self._objects.path(name)
-        if place.exists():
-            return
-        place.parent.mkdir(exist_ok=True)
-        written.chmod(0o444)
-        written.rename(place)
-        folder = os.open(place.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            place.parent.mkdir()
+        except FileExistsError:
+            pass
+        else:
+            _sync_folder(self._objects.folder)
+        if not place.exists():
+            written.chmod(0o444)
+            written.rename(place)
+        # Also where it was there: who renamed it may not have come to this yet.
+        _sync_folder(place.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Sees to it that the names in a folder outlive a loss of power."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _read_up_to(stream: BinaryIO, count: int) -> bytes:

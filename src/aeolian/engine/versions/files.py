@@ -130,6 +130,7 @@ def put_files(
             commit = commit_files(store, repo, branch, changes, description, clear=clear)
             remember_names(store, repo, renamed)
             reader.stamps.save()
+        store.db.make_durable()
     report(len(items), len(items), "")
     size = sum(entry.size for entry in changes.values() if entry)
     return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()))
