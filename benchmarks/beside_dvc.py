@@ -92,7 +92,7 @@ def main(count=10_000, rounds=5):
         make_files(work / "in", count)
         set_up_dvc(work, dvc)
         set_up_aeolian(work)
-        commands = {"aeolian": (aeolian(), "put", "file", "in@master", "-r", "-f", "in"), "dvc": (dvc, "repro")}
+        commands = {"aeolian": (aeolian(), "put", "file", "in@master:/", "-r", "-f", "in"), "dvc": (dvc, "repro")}
         first = {name: seconds(*argv) for name, argv in commands.items()}
         ours, theirs = first["aeolian"], first["dvc"]
         what = f"first run, {count} files"

@@ -22,7 +22,9 @@ from aeolian.engine.specs.files import parse_documents
 from aeolian.engine.specs.spec import parse
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
+from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.commits import list_commits
+from aeolian.engine.versions.selection import Item, select
 
 
 def timed(work):
@@ -65,11 +67,12 @@ def bare_spawns(count, parallel=2):
 
 
 def put(store, folder, repo="in"):
-    return files.put_files(store, repo, "master", files.select([folder], "/", recursive=True).items)
+    found = select([str(folder)], parse_address(f"{repo}@master:/"), recursive=True)
+    return files.put_files(store, repo, "master", found.items)
 
 
 def put_bytes(store, path, data, repo="in"):
-    return files.put_files(store, repo, "master", [files.Item(io.BytesIO(data), path)])
+    return files.put_files(store, repo, "master", [Item(io.BytesIO(data), path)])
 
 
 def many_files(work, count):

@@ -22,8 +22,9 @@ from aeolian.engine.specs.files import parse_documents
 from aeolian.engine.specs.spec import parse
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
-from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.addresses import Address, parse_address
 from aeolian.engine.versions.commits import resolve
+from aeolian.engine.versions.selection import select
 
 MIB = 1024 * 1024
 LIMIT_COPIES = 2
@@ -73,7 +74,7 @@ def through_three_stages(work, source, how, script, bare_s):
         made = [("a", "in"), ("b", "a"), ("c", "b")]
         pipelines.create_pipelines(store, [stage(name, reads, script.format(reads)) for name, reads in made])
         put_s, put_bytes = measured(
-            lambda: files.put_files(store, "in", "master", files.select([source], "/", recursive=False).items)
+            lambda: files.put_files(store, "in", "master", select([str(source)], parse_address("in@master")).items)
         )
         row("put", put_s, put_bytes / size, f"{put_s / bare_s:.1f} × bare copy")
         run_s, run_bytes = measured(lambda: run(store))

@@ -59,14 +59,14 @@ def play() -> None:
     aeolian("up", "pipelines/", *(word for a in arguments for word in ("--arg", a)), "--no-run")
 
     say("2. Seven seeds, and eight recordings: everything else follows from them")
-    aeolian("put", "file", "seeds@master", "-r", "-f", "samples/midi/", "--no-run")
+    aeolian("put", "file", "seeds@master:/", "-r", "-f", "samples/midi/", "--no-run")
     songs = [word for song in sorted(Path("samples/audio").glob("*.mp3")) for word in ("-f", str(song))]
-    aeolian("put", "file", "audio-unprocessed@master", *songs)
+    aeolian("put", "file", "audio-unprocessed@master:/", *songs)
     show_work("What that took")
 
     say("3. One more recording: only it is processed, then the model is trained anew and makes new music")
     later = sorted(LATER.glob("*.mp3"))
-    aeolian("put", "file", "audio-unprocessed@master", *(word for song in later for word in ("-f", str(song))))
+    aeolian("put", "file", "audio-unprocessed@master:/", *(word for song in later for word in ("-f", str(song))))
     show_work("What the new recording took")
 
     say("4. What came out")
@@ -124,7 +124,7 @@ def collect() -> None:
     console.print(f"the model       {model}/README.md")
     console.print(f"its loss curve  {model}/loss.png  (validation: {metrics['validation_nll']:.2f} nats a token)")
     console.print("your own songs  source .venv/bin/activate")
-    console.print("                aeolian put file audio-unprocessed@master -r -f my-songs/")
+    console.print("                aeolian put file audio-unprocessed@master:/ -r -f my-songs/")
 
 
 if __name__ == "__main__":

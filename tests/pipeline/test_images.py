@@ -256,7 +256,7 @@ def test_one_container_does_many_datums_though_it_has_no_network(tmp_path):
     spec = spec_of(tmp_path, BATCH, transform=transform(BATCH, **batch), parallelism_spec={"constant": 1})
     aeolian(home, "create", "repo", "in")
     assert aeolian(home, "create", "pipeline", "-f", spec).returncode == 0
-    done = aeolian(home, "put", "file", "in@master", "-r", "-f", folder, executor="docker")
+    done = aeolian(home, "put", "file", "in@master:/", "-r", "-f", folder, executor="docker")
     assert done.returncode == 0, done.stderr
     told = {path: content.split() for path, content in made_by(home).items()}
     assert {path: words[0] for path, words in told.items()} == {"/a": b"A", "/b": b"B", "/c": b"C"}

@@ -1,6 +1,5 @@
 """`aeolian put|get|list|inspect|delete file`, `watch` and `lineage`."""
 
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -15,56 +14,57 @@ from aeolian.cli.output import Output, output_option, own_output_option, print_f
 from aeolian.cli.raw import make_file_info
 from aeolian.cli.running import run_outstanding
 from aeolian.cli.serving import serve_store
-from aeolian.engine.versions import files
+from aeolian.engine.versions import files, repos
 from aeolian.engine.versions.addresses import parse_address
+from aeolian.engine.versions.selection import Item, Selection, select
 from aeolian.engine.watch import Watcher
-from aeolian.errors import UsageError
+from aeolian.errors import EXIT_FAILURE, UsageError
+from aeolian.names import printable
 
 if TYPE_CHECKING:
     from aeolian.engine.graphs.lineage import Origin
 
-_MOST_RENAMES_TOLD = 20
+_MOST_TOLD = 20
 _LONG_BYTES = 1 << 28
 _LONG_FILES = 20_000
-PUT_EXAMPLE = """aeolian put file audio-unprocessed@master -r -f my-songs/
+PUT_EXAMPLE = """aeolian put file audio-unprocessed@master:/ -r -f my-songs/
 aeolian put file seeds@master -f a.mid -f b.mid
 echo hello | aeolian put file notes@master:/hello.txt -f -"""
 
 
 @command(example=PUT_EXAMPLE)
-@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
-@click.option(
-    "-f",
-    "--file",
-    "sources",
-    multiple=True,
-    required=True,
-    help="File or folder; - is standard input. May be repeated.",
-)
+@click.argument("place", metavar="REPO@BRANCH_OR_ID[:/PATH]")
+@click.option("-f", "--file", "sources", multiple=True, help="File or folder, or - for standard input (the default).")
 @click.option("-r", "--recursive", is_flag=True, help="Put what folders hold, and below.")
+@click.option("--full-path", is_flag=True, help="Keep the whole path of -f in the repo, not the name alone.")
 @click.option("-m", "--message", default="", help="What the commit is about.")
+@click.option("--strict", is_flag=True, help="Put nothing if a file or folder below -f cannot be put.")
 @click.option("--strict-names", is_flag=True, help="Refuse names that Pachyderm refuses, instead of changing them.")
 @no_run_option
 def put_file(
-    place: str, sources: tuple[str, ...], recursive: bool, message: str, strict_names: bool, no_run: bool
+    place: str,
+    sources: tuple[str, ...],
+    recursive: bool,
+    full_path: bool,
+    message: str,
+    strict: bool,
+    strict_names: bool,
+    no_run: bool,
 ) -> None:
     """Put files into a repo in one commit, and run what follows from it.
 
-    One file goes to PATH; several, or what a folder holds, go below PATH.
+    Without PATH, each source goes to the root under its own name, a folder with all below it. With PATH, one source
+    goes to PATH (a folder is poured out there; a PATH that ends in / is the folder that a file goes into), and each of
+    several goes below PATH under its own name. What a folder holds and cannot be put is left out and named, and the
+    exit code is 1.
     """
     address = parse_address(place)
     with open_store() as store:
-        if "-" in sources:
-            if len(sources) > 1 or address.path == "/":
-                raise UsageError(
-                    "Standard input is one file.", remedy="Name it: aeolian put file repo@branch:/name -f -"
-                )
-            selection = files.Selection([files.Item(sys.stdin.buffer, address.path)])
-        else:
-            paths = [Path(source) for source in sources]
-            single = len(paths) == 1 and not paths[0].is_dir() and address.path != "/" and not place.endswith("/")
-            selection = files.select(paths, address.path, recursive=recursive, rename=address.path if single else None)
-        _tell_skipped(selection)
+        repos.repo_id(store, address.repo)
+        selection = select(sources or ("-",), address, recursive=recursive, full_path=full_path)
+        if strict and selection.left_out:
+            where, reason = selection.left_out[0]
+            raise UsageError(f"{where} is {reason}.", remedy="Nothing was put; without --strict the rest would be.")
         with _progress(selection) as report:
             put = files.put_files(
                 store,
@@ -72,25 +72,21 @@ def put_file(
                 address.reference,
                 selection.items,
                 strict=strict_names,
+                whole=strict,
                 description=message,
                 report=report,
             )
-        for old, new in put.renamed[:_MOST_RENAMES_TOLD]:
-            warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
-        if len(put.renamed) > _MOST_RENAMES_TOLD:
-            warn(
-                f"and {len(put.renamed) - _MOST_RENAMES_TOLD} more names changed so; `aeolian inspect file` "
-                f"tells the old one"
-            )
-        warn(f"{put.files} files, {size_text(put.size)}, in commit {address.repo}@{put.commit.id}")
+        left_out = [*selection.left_out, *put.left_out]
+        _tell(put, left_out)
         run_outstanding(store, no_run=no_run)
+    if left_out:
+        sys.exit(EXIT_FAILURE)
 
 
 @contextmanager
-def _progress(selection: files.Selection) -> Iterator[files.Report]:
+def _progress(selection: Selection) -> Iterator[files.Report]:
     """A bar for what takes long; nothing for the rest, whose end is told anyway."""
-    sources = [item.source for item in selection.items if isinstance(item.source, Path | str)]
-    if len(sources) < _LONG_FILES and sum(os.path.getsize(source) for source in sources) < _LONG_BYTES:  # noqa: PTH202
+    if len(selection.items) < _LONG_FILES and sum(map(_size, selection.items)) < _LONG_BYTES:
         yield files.silent
         return
     from aeolian.stages.progress import progress
@@ -99,15 +95,25 @@ def _progress(selection: files.Selection) -> Iterator[files.Report]:
         yield report
 
 
-def _tell_skipped(selection: files.Selection) -> None:
-    if selection.hidden:
-        names = ", ".join(Path(path).name for path in selection.hidden[:3])
-        warn(
-            f"{len(selection.hidden)} hidden files or folders are left out "
-            f"({names}{', …' if len(selection.hidden) > 3 else ''})"
-        )
-    for path, reason in selection.skipped:
-        warn(f"{path} is left out: it is {reason}")
+def _size(item: Item) -> int:
+    try:
+        return Path(item.source).stat().st_size if isinstance(item.source, Path | str) else 0
+    except OSError:
+        return 0
+
+
+def _tell(put: files.Put, left_out: list[tuple[str, str]]) -> None:
+    """Say which names were changed, what was left out, and what was put."""
+    for old, new in put.renamed[:_MOST_TOLD]:
+        warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
+    if len(put.renamed) > _MOST_TOLD:
+        more = len(put.renamed) - _MOST_TOLD
+        warn(f"and {more} more names changed so; `aeolian inspect file` tells the old one")
+    for path, reason in left_out[:_MOST_TOLD]:
+        warn(f"{printable(path)} is left out: it is {reason}")
+    if len(left_out) > _MOST_TOLD:
+        warn(f"and {len(left_out) - _MOST_TOLD} more are left out")
+    warn(f"{put.files} files, {size_text(put.size)}, in commit {put.commit.repo}@{put.commit.id}")
 
 
 @command(
@@ -182,13 +188,14 @@ def inspect_file(place: str, output: Output) -> None:
 
 
 @command(example="aeolian delete file audio-unprocessed@master:/song.mp3")
-@click.argument("place", metavar="REPO@BRANCH:/PATH")
+@click.argument("place", metavar="REPO@BRANCH_OR_ID:/PATH")
+@click.option("-r", "--recursive", is_flag=True, help="Remove a folder with all below it.")
 @no_run_option
-def delete_file(place: str, no_run: bool) -> None:
-    """Remove a file, or a folder with all below it; what was made from it goes too."""
+def delete_file(place: str, recursive: bool, no_run: bool) -> None:
+    """Remove a file, or a folder with -r; what was made from it goes too."""
     with open_store() as store:
         address = parse_address(place)
-        commit, count = files.delete_path(store, address)
+        commit, count = files.delete_path(store, address, recursive=recursive)
         warn(f"{count} files removed in commit {address.repo}@{commit.id}")
         run_outstanding(store, no_run=no_run)
 

@@ -157,7 +157,7 @@ _HELP = """From a folder of recordings to a model, and to new songs.
 
 \b
     aeolian up pipelines/
-    aeolian put file audio-unprocessed@master -r -f my-songs/
+    aeolian put file audio-unprocessed@master:/ -r -f my-songs/
     aeolian list file rendered-music@master
 
 State is in .aeolian/ or $AEOLIAN_HOME. A place is written repo@branch:/path.

@@ -10,6 +10,7 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog, files
 from aeolian.engine.versions.commits import head_tree
 from aeolian.engine.versions.repos import branch_id
+from aeolian.engine.versions.selection import Item
 
 Now = Callable[[], datetime]
 
@@ -57,7 +58,7 @@ class Ticks:
 
 def tick(store: Store, part: Pfs, moment: datetime) -> None:
     """Makes a cron input tick: its file is added or, with `overwrite`, takes the place of all before."""
-    item = files.Item(io.BytesIO(), f"/{moment_text(moment)}")
+    item = Item(io.BytesIO(), f"/{moment_text(moment)}")
     files.put_files(store, part.repo, part.branch, [item], clear=part.overwrite)
 
 

@@ -48,7 +48,6 @@ def aeolian(tmp_path, monkeypatch):
     songs.mkdir()
     (songs / "a.txt").write_text("one\n")
     (songs / "Söng.txt").write_text("two\n")
-    (songs / ".DS_Store").write_text("")
 
     def call(*words, code=0, stdin=None):
         result = CliRunner().invoke(main, list(words), input=stdin)
@@ -62,7 +61,7 @@ def aeolian(tmp_path, monkeypatch):
 @pytest.fixture
 def filled(aeolian):
     aeolian("up", "specs")
-    aeolian("put", "file", "songs@master", "-r", "-f", "my-songs/")
+    aeolian("put", "file", "songs@master:/", "-r", "-f", "my-songs/")
     return aeolian
 
 
@@ -70,8 +69,7 @@ def test_from_a_folder_to_the_last_output(aeolian):
     aeolian("up", "specs")
     assert "repo songs: created" in aeolian.stderr
     assert aeolian.stderr.count("not applied here: autoscaling") == 1
-    aeolian("put", "file", "songs@master", "-r", "-f", "my-songs/")
-    assert "1 hidden files or folders are left out (.DS_Store)" in aeolian.stderr
+    aeolian("put", "file", "songs@master:/", "-r", "-f", "my-songs/")
     assert "/Söng.txt is stored as /Song-" in aeolian.stderr
     assert "upper: success, 2 processed, 0 skipped" in aeolian.stderr
     assert sorted(aeolian("get", "file", "all@master:/all").split()) == ["ONE", "TWO"]
@@ -101,7 +99,7 @@ def test_an_input_from_which_nothing_comes_is_told_with_what_its_program_said(ae
         "transform: {cmd: [sh, -c, 'grep -q one $songs && cp $songs /pfs/out/ || echo this is no song']}\n"
     )
     aeolian("create", "pipeline", "-f", "picky.yaml")
-    aeolian("put", "file", "songs@master", "-r", "-f", "my-songs")
+    aeolian("put", "file", "songs@master:/", "-r", "-f", "my-songs")
     assert aeolian.stderr.count("nothing came of") == 1
     assert re.search(r"picky: nothing came of songs:/Song-\S+: this is no song$", aeolian.stderr, re.M)
 
@@ -137,6 +135,23 @@ def test_no_run_leaves_the_work_to_wait(filled):
     assert json.loads(filled("list", "job", "-n", "1", "-o", "json"))[0]["state"] == "created"
     filled("wait")
     assert "THREE" in filled("get", "file", "all@master:/all")
+
+
+def test_what_cannot_be_put_is_named_the_rest_is_put_and_the_exit_code_tells(filled, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "loop").symlink_to("loop")
+    (tmp_path / "more" / "b.txt").write_text("four\n")
+    filled("put", "file", "songs@master:/", "-r", "-f", "more", code=1)
+    assert "more/loop is left out: it is a link that leads back to itself" in filled.stderr
+    assert "FOUR" in filled("get", "file", "all@master:/all")
+
+
+def test_an_open_commit_is_written_by_its_id(filled):
+    commit = filled("start", "commit", "songs@master").strip()
+    filled("put", "file", f"songs@{commit}:/c.txt", "-f", "-", stdin="three\n")
+    filled("finish", "commit", f"songs@{commit}")
+    assert "THREE" in filled("get", "file", "all@master:/all")
+    assert json.loads(filled("inspect", "repo", "songs", "-o", "json"))["branches"] == ["master"]
 
 
 def test_delete_file_takes_outputs_along(filled):
@@ -236,6 +251,9 @@ def test_cron_inputs_tick_by_hand(filled, tmp_path):
         (["put", "file", "songs@master", "-f", "my-songs"], "is a folder. Put all that it holds with -r."),
         (["put", "file", "songs@master", "-f", "nothing"], "There is no file nothing."),
         (["put", "file", "upper@master", "-f", "my-songs/a.txt"], "written by the pipeline upper alone"),
+        (["put", "file", "song@master", "-f", "nothing"], "Did you mean songs?"),
+        (["put", "file", "songs@master:/", "--strict", "-r", "-f", "links"], "links/gone is a link that leads nowhere"),
+        (["delete", "file", "songs@master"], "songs@master:/ is a folder. Remove it with all below it with -r."),
         (["get", "file", "songs@master:/x"], "has nothing at /x"),
         (["create", "pipeline", "-f", "specs/all.json"], "exists already"),
         (["inspect", "job", "uper"], "Did you mean upper?"),
@@ -244,7 +262,10 @@ def test_cron_inputs_tick_by_hand(filled, tmp_path):
         (["logs"], "Whose logs?"),
     ],
 )
-def test_mistakes_are_told_with_the_remedy(filled, words, said):
+def test_mistakes_are_told_with_the_remedy(filled, tmp_path, words, said):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "gone").symlink_to("nowhere")
+    (tmp_path / "links" / "a").write_text("a")
     filled(*words, code=2)
     assert filled.stderr.startswith("error: ")
     assert said in filled.stderr

@@ -18,6 +18,7 @@ from aeolian.engine.specs.files import read_specs
 from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
+from aeolian.engine.versions.selection import Item
 
 SPECS = """
 pipeline: {name: copy}
@@ -52,7 +53,7 @@ def test_it_works_ticks_tells_failures_and_goes_on(store, capfd):
 
     def look():
         if len(slept) == 2:
-            files.put_files(store, "songs", "master", [files.Item(BytesIO(b"1"), "/a")])
+            files.put_files(store, "songs", "master", [Item(BytesIO(b"1"), "/a")])
 
     serve_store(store, 7.0, look, now=lambda: moment, sleep=sleep)
     said = capfd.readouterr().err
@@ -63,7 +64,7 @@ def test_it_works_ticks_tells_failures_and_goes_on(store, capfd):
 
 
 def test_it_waits_for_another_process_and_then_does_what_is_left(store, capfd):
-    files.put_files(store, "songs", "master", [files.Item(BytesIO(b"1"), "/a")])
+    files.put_files(store, "songs", "master", [Item(BytesIO(b"1"), "/a")])
     looked = threading.Event()
 
     def stop(seconds):

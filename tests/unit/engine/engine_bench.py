@@ -12,8 +12,9 @@ from aeolian.engine.specs.files import parse_documents
 from aeolian.engine.specs.spec import Spec, parse
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
-from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.addresses import Address, parse_address
 from aeolian.engine.versions.commits import Commit, resolve
+from aeolian.engine.versions.selection import Item, select
 
 
 def spec_of(document: dict[str, Any]) -> Spec:
@@ -31,13 +32,19 @@ class Bench:
 
     def put(self, repo: str, contents: dict[str, str | bytes], branch: str = "master") -> Commit:
         items = [
-            files.Item(BytesIO(data.encode() if isinstance(data, str) else data), f"/{path}")
+            Item(BytesIO(data.encode() if isinstance(data, str) else data), f"/{path}")
             for path, data in contents.items()
         ]
         return files.put_files(self.store, repo, branch, items).commit
 
+    def put_folder(self, address: str, *sources: Path) -> files.Put:
+        """Put folders and files of this machine, as `put file -r` does."""
+        place = parse_address(address)
+        found = select([str(source) for source in sources], place, recursive=True)
+        return files.put_files(self.store, place.repo, place.reference, found.items)
+
     def delete(self, repo: str, path: str) -> None:
-        files.delete_path(self.store, Address(repo, "master", path))
+        files.delete_path(self.store, Address(repo, "master", path), recursive=True)
 
     def spec(self, name: str, cmd: list[str], source: dict[str, Any] | str, glob: str = "/*", **more: Any) -> Spec:
         inputs = {"pfs": {"repo": source, "glob": glob}} if isinstance(source, str) else source

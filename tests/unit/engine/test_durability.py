@@ -21,6 +21,7 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions import files, pipelines, repos
 from aeolian.engine.versions.commits import list_commits
+from aeolian.engine.versions.selection import Item
 from aeolian.errors import AeolianError, StorageError
 
 KILLS = int(os.environ.get("AEOLIAN_TEST_KILLS", "8"))
@@ -32,11 +33,12 @@ import sys
 from io import BytesIO
 from pathlib import Path
 from aeolian.engine.versions import files
+from aeolian.engine.versions.selection import Item
 from aeolian.engine.jobs.scheduler import Runner
 from aeolian.engine.storage.store import Store
 with Store(Path(sys.argv[1])) as store:
     for batch in range(int(sys.argv[2]), int(sys.argv[2]) + 1000):
-        items = [files.Item(BytesIO(b"%d %d" % (batch, n) + b"." * (n % 2 * 70000)), f"/{batch}-{n}") for n in range(4)]
+        items = [Item(BytesIO(b"%d %d" % (batch, n) + b"." * (n % 2 * 70000)), f"/{batch}-{n}") for n in range(4)]
         print(files.put_files(store, "songs", "master", items).commit.id, batch, flush=True)
         Runner(store).run()
 """
@@ -160,7 +162,7 @@ def test_no_space_is_said_and_undone(bench, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     (bench.folder / "b").write_text(BIG)
     with pytest.raises(StorageError, match="No space left for"):
-        files.put_files(bench.store, "songs", "master", [files.Item(bench.folder / "b", "/b")])
+        files.put_files(bench.store, "songs", "master", [Item(bench.folder / "b", "/b")])
     monkeypatch.undo()
     assert bench.contents("songs") == {"a": "1"}
     assert not list(bench.store.objects.folder.glob("new-*"))

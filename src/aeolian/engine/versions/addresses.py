@@ -1,7 +1,8 @@
 """`repo@branch:/path`, as `pachctl` writes it."""
 
+import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aeolian.engine.specs.spec import DEFAULT_BRANCH
 from aeolian.errors import UsageError
@@ -13,12 +14,14 @@ _ADDRESS = re.compile(r"([^@:]+)(?:@([^:]*))?(?::(.*))?", re.DOTALL)
 class Address:
     """A place in a repo.
 
-    `reference` is a branch or a commit's id, `^` behind it for the one before; `path` starts with /.
+    `reference` is a branch or a commit's id, `^` behind it for the one before; `path` starts with / and is clean.
+    `written` is the path as it was written, "" where none was.
     """
 
     repo: str
     reference: str = DEFAULT_BRANCH
     path: str = "/"
+    written: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.repo}@{self.reference}:{self.path}"
@@ -36,7 +39,5 @@ def parse_address(text: str) -> Address:
     project, slash, name = repo.rpartition("/")
     if slash and project != "default":
         raise UsageError(f"There is no project {project!r}.", remedy="The local store has one project, `default`.")
-    parts = [part for part in (path or "").split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise UsageError(f"{text!r} leaves its repo.", remedy="Write the path without `..`.")
-    return Address(name, reference or DEFAULT_BRANCH, "/" + "/".join(parts))
+    clean = posixpath.normpath(f"/{path or ''}").replace("//", "/")
+    return Address(name, reference or DEFAULT_BRANCH, clean, path or "")

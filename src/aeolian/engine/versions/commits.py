@@ -16,6 +16,7 @@ from aeolian.engine.versions.triggers import trigger
 from aeolian.errors import UsageError
 
 _ID = re.compile(r"[0-9a-f]{8,32}")
+_ID_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,7 @@ def commit_files(
     """
     with store.db.transaction():
         refuse_output(store, repo)
-        row = branch_id(store, repo, branch, create=True)
-        assert row is not None
+        row, branch = branch_to_write(store, repo, branch)
         open_one = open_revision(store, row)
         base = open_one["tree"] if open_one else head_tree(store, row)
         tree = store.trees.edit(EMPTY if clear else base, changes)
@@ -85,7 +85,8 @@ def start_commit(store: Store, repo: str, branch: str, description: str = "") ->
         assert row is not None
         if open_revision(store, row):
             raise UsageError(
-                f"{repo}@{branch} has an open commit.", remedy=f"Finish it: aeolian finish commit {repo}@{branch}"
+                f"The open commit of {repo}@{branch} has not been finished.",
+                remedy=f"Finish it: aeolian finish commit {repo}@{branch}",
             )
         seq = new_set(store)
         _insert(store, row, seq, "open", head_tree(store, row), description)
@@ -95,9 +96,9 @@ def start_commit(store: Store, repo: str, branch: str, description: str = "") ->
 def finish_commit(store: Store, repo: str, branch: str, description: str = "") -> Commit:
     """Closes the open commit of a branch, and plans the jobs that follow. Raises `UsageError` if none is open."""
     with store.db.transaction():
-        row = branch_id(store, repo, branch)
-        found = open_revision(store, row) if row is not None else None
-        if row is None or found is None:
+        row, branch = branch_to_write(store, repo, branch)
+        found = open_revision(store, row)
+        if found is None:
             raise UsageError(
                 f"{repo}@{branch} has no open commit.", remedy=f"Start one: aeolian start commit {repo}@{branch}"
             )
@@ -110,6 +111,42 @@ def finish_commit(store: Store, repo: str, branch: str, description: str = "") -
         )
         trigger(store, found["seq"], [(repo, branch)])
         return _commit(store, row, found["seq"])
+
+
+def branch_to_write(store: Store, repo: str, reference: str) -> tuple[int, str]:
+    """Return row and name of the branch that a change of `repo@reference` goes to, which is made if need be.
+
+    Raises `UsageError` as `find_branch_to_write` does.
+    """
+    row, branch = find_branch_to_write(store, repo, reference)
+    if row is None:
+        row = branch_id(store, repo, branch, create=True)
+        assert row is not None
+    return row, branch
+
+
+def find_branch_to_write(store: Store, repo: str, reference: str) -> tuple[int | None, str]:
+    """Return row (None where there is none yet) and name of a branch, or of the branch that an open commit is on.
+
+    Raises `UsageError` for the id of a commit that is finished or unknown, and for an ancestor of one.
+    """
+    if re.search(r"[\^~.]", reference):
+        raise UsageError(
+            f"{repo}@{reference} is an ancestor, and finished.", remedy="Name a branch or the id of an open commit."
+        )
+    row = branch_id(store, repo, reference)
+    if row is not None or not _ID.fullmatch(reference):
+        return row, reference
+    found = store.db.one(
+        f"{_SELECT} WHERE repo_id = ? AND id LIKE ? ORDER BY seq DESC", repo_id(store, repo), f"{reference}%"
+    )
+    if found is not None and found["state"] != "open":
+        raise UsageError(f"commit {repo}@{found['id']} has finished.", remedy="Name a branch, for a commit after it.")
+    if found is not None:
+        return branch_id(store, repo, found["branch"]), found["branch"]
+    if len(reference) == _ID_LENGTH:
+        raise UsageError(f"commit {repo}@{reference} not found.", remedy=f"See `aeolian list commit {repo}`.")
+    return None, reference
 
 
 def open_revision(store: Store, branch: int) -> Row | None:

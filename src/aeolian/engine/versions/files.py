@@ -6,9 +6,8 @@ import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from aeolian import names
 from aeolian.engine.storage.disk import FULL
@@ -17,8 +16,18 @@ from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry, encode_entries
 from aeolian.engine.versions.addresses import Address
-from aeolian.engine.versions.commits import Commit, commit_files, head_tree, open_revision, refuse_output, resolve
-from aeolian.engine.versions.repos import branch_id, repo_id
+from aeolian.engine.versions.commits import (
+    Commit,
+    branch_to_write,
+    commit_files,
+    find_branch_to_write,
+    head_tree,
+    open_revision,
+    refuse_output,
+    resolve,
+)
+from aeolian.engine.versions.repos import repo_id
+from aeolian.engine.versions.selection import Item
 from aeolian.errors import StorageError, UsageError
 
 _MANY = 256
@@ -30,56 +39,17 @@ def silent(done: int, total: int, note: str) -> None:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One file to put: where from, and at which path of the repo."""
-
-    source: Path | str | BinaryIO
-    path: str
-
-
-@dataclass
-class Selection:
-    """The files to put, and those that were left out with the reason."""
-
-    items: list[Item] = field(default_factory=list)
-    hidden: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class Put:
-    """What `put_files` did: the commit, and (original, stored) of each name that had to change."""
+    """What `put_files` did: the commit, and (original, stored) of each name that had to change.
+
+    `left_out` has what a folder held that could not be read, with the reason.
+    """
 
     commit: Commit
     files: int
     size: int
     renamed: tuple[tuple[str, str], ...]
-
-
-def select(sources: Sequence[Path], folder: str, *, recursive: bool, rename: str | None = None) -> Selection:
-    """The files that `sources` stand for, below the repo's `folder`; a folder's contents with `recursive`.
-
-    `rename` is the path of the one file, if there is one. Raises `UsageError` for what does not exist, and for a
-    folder without `recursive`.
-    """
-    selection = Selection()
-    for source in sources:
-        if source.is_dir():
-            if not recursive:
-                raise UsageError(f"{source} is a folder.", remedy="Put all that it holds with -r.")
-            start = len(os.path.join(source, ""))  # noqa: PTH118  text, as thousands of paths are
-            selection.items += [Item(path, _join(folder, path[start:])) for path in _walk(str(source), selection)]
-        elif source.is_file():
-            selection.items.append(Item(source, rename or _join(folder, source.name)))
-        elif source.exists():
-            raise UsageError(
-                f"{source} is not a file.", remedy="Pipes and devices cannot be put; use -f - for standard input."
-            )
-        else:
-            raise UsageError(f"There is no file {source}.")
-    if not selection.items:
-        raise UsageError(f"There is nothing to put in {', '.join(map(str, sources))}.")
-    return selection
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def put_files(
@@ -89,42 +59,33 @@ def put_files(
     items: Sequence[Item],
     *,
     strict: bool = False,
+    whole: bool = False,
     description: str = "",
     clear: bool = False,
     report: Report = silent,
 ) -> Put:
-    """Puts files in one commit: all of them or, if one cannot be read, none.
+    """Puts files in one commit: all of them or, if one that was named cannot be read, none.
 
-    With `clear` they take the place of all that is there. A path that Pachyderm refuses becomes
-    `names.acceptable(path)`; with `strict` it is refused. Raises
-    `UsageError` for that, for a file that cannot be read, and for two files of one path.
+    Of two files of one path the last counts. A file that was found in a folder and cannot be read is left out, and
+    said so; with `whole` it stops the put. With `clear` the files take the place of all that is there. A path that
+    Pachyderm refuses becomes `names.acceptable(path)`; with `strict` it is refused. Raises `UsageError` for that, and
+    for a file that cannot be read.
     """
     refuse_output(store, repo)
-    renamed = {}
+    renamed, left_out = dict[str, str](), list[tuple[str, str]]()
     changes: dict[str, Entry | None] = {}
     with store.objects.intake() as intake:
         reader = _Reader(store, repo, branch, items, intake)
         for done, item in enumerate(items):
             report(done, len(items), item.path)
             path = "/" + _accepted(item.path.lstrip("/"), strict)
-            if path in changes:
-                raise UsageError(
-                    f"Two of the files would be {repo}@{branch}:{path}.", remedy="Put one of them at another path."
-                )
+            try:
+                changes[path] = reader.read_item(item, path)
+            except OSError as error:
+                left_out.append(_leave_out(store, item, error, whole))
+                continue
             if path != item.path:
                 renamed[path] = names.printable(item.path)
-            if isinstance(item.source, Path | str):
-                try:
-                    changes[path] = reader.read(item.source, path)
-                except OSError as error:
-                    if error.errno in FULL:
-                        remedy = "Nothing was put; free some space and put it again."
-                        raise StorageError(f"No space left for {item.source} in {store.home}.", remedy=remedy) from None
-                    raise UsageError(
-                        f"{item.source} cannot be read: {error.strerror}.", remedy="Nothing was put."
-                    ) from None
-            else:
-                changes[path] = Entry(path, *intake.add_stream(item.source))
         intake.flush()
         with store.db.transaction():
             commit = commit_files(store, repo, branch, changes, description, clear=clear)
@@ -133,7 +94,17 @@ def put_files(
         store.db.make_durable()
     report(len(items), len(items), "")
     size = sum(entry.size for entry in changes.values() if entry)
-    return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()))
+    return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()), tuple(left_out))
+
+
+def _leave_out(store: Store, item: Item, error: OSError, whole: bool) -> tuple[str, str]:
+    """Return what is left out and why. Raises `AeolianError` where that stops the put."""
+    if error.errno in FULL:
+        remedy = "Nothing was put; free some space and put it again."
+        raise StorageError(f"No space left for {item.source} in {store.home}.", remedy=remedy) from None
+    if whole or not item.found:
+        raise UsageError(f"{item.source} cannot be read: {error.strerror}.", remedy="Nothing was put.") from None
+    return str(item.source), f"a file that cannot be read ({error.strerror})"
 
 
 @dataclass(frozen=True)
@@ -158,7 +129,7 @@ class _Reader:
         self._here = Path.cwd()
         self._intake = intake
         self._trees = store.trees
-        row = branch_id(store, repo, branch)
+        row, _ = find_branch_to_write(store, repo, branch)
         open_one = open_revision(store, row) if row else None
         self._tree = open_one["tree"] if open_one else head_tree(store, row) if row else EMPTY
         # Above so many, reading the tree once is cheaper than looking into it each time.
@@ -166,6 +137,12 @@ class _Reader:
         self._there = {entry.path: entry for entry in self._trees.entries(self._tree)} if many else None
         places = [self._place(item.source) for item in items if isinstance(item.source, Path | str)]
         self.stamps = Stamps(store, os.path.commonpath([min(places), max(places)]) if places else "\0")
+
+    def read_item(self, item: Item, path: str) -> Entry:
+        """What the item becomes at `path`. Raises `OSError` if it cannot be read."""
+        if isinstance(item.source, Path | str):
+            return self.read(item.source, path)
+        return Entry(path, *self._intake.add_stream(item.source))
 
     def read(self, source: Path | str, path: str) -> Entry:
         """What the file `source` becomes at `path`. Raises `OSError` if it cannot be read."""
@@ -184,19 +161,23 @@ class _Reader:
         return os.path.join(self._here, source)  # noqa: PTH118
 
 
-def delete_path(store: Store, address: Address) -> tuple[Commit, int]:
-    """Removes a file, or a folder with all below it, in one commit; how many files went.
+def delete_path(store: Store, address: Address, *, recursive: bool = False) -> tuple[Commit, int]:
+    """Remove a file, or with `recursive` a folder with all below it, in one commit; return how many files went.
 
-    Raises `UsageError` if none.
+    What is not there is no mistake: the commit is made all the same. Raises `UsageError` for a folder without
+    `recursive`, and for a path that globs.
     """
+    if set(address.path) & set(names.REFUSED_CHARACTERS):
+        raise UsageError(f"{address.path} has signs of globs in it.", remedy="Name one file, or a folder with -r.")
     with store.db.transaction():
-        branch = branch_id(store, address.repo, address.reference)
-        open_one = open_revision(store, branch) if branch else None
-        tree = open_one["tree"] if open_one else head_tree(store, branch) if branch else ""
-        found = list(entries_at(store, tree, address.path)) if tree else []
-        if not found:
-            raise _nothing(address)
-        commit = commit_files(store, address.repo, address.reference, dict.fromkeys(entry.path for entry in found))
+        refuse_output(store, address.repo)
+        row, branch = branch_to_write(store, address.repo, address.reference)
+        open_one = open_revision(store, row)
+        found = list(entries_at(store, open_one["tree"] if open_one else head_tree(store, row), address.path))
+        folder = address.path == "/" or any(entry.path != address.path for entry in found)
+        if found and folder and not recursive:
+            raise UsageError(f"{address} is a folder.", remedy="Remove it with all below it with -r.")
+        commit = commit_files(store, address.repo, branch, dict.fromkeys(entry.path for entry in found))
         return commit, len(found)
 
 
@@ -296,26 +277,6 @@ def _write(store: Store, entry: Entry, target: Path) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             partial.unlink()
-
-
-def _walk(folder: str, selection: Selection) -> Iterator[str]:
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    selection.hidden += [entry.path for entry in entries if entry.name.startswith(".")]
-    shown = [entry for entry in entries if not entry.name.startswith(".")]
-    for entry in shown:
-        if entry.is_file():
-            yield entry.path
-        elif not entry.is_dir():
-            reason = "a link that leads nowhere" if entry.is_symlink() else "a pipe, socket or device"
-            selection.skipped.append((entry.path, reason))
-    for entry in shown:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, selection)
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}"
 
 
 def _accepted(path: str, strict: bool) -> str:

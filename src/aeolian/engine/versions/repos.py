@@ -1,6 +1,7 @@
 """Repos and branches."""
 
 import difflib
+import re
 import time
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from aeolian.engine.specs.check import NAME, NAME_RULE
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import pipelines
 from aeolian.errors import UsageError
+
+_COMMIT_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -116,4 +119,6 @@ def branch_id(store: Store, repo: str, branch: str, *, create: bool = False) -> 
     if not create:
         return None
     check_name("branch", branch)
+    if _COMMIT_ID.fullmatch(branch):
+        raise UsageError(f"{branch} cannot name a branch.", remedy="It is written as the id of a commit is.")
     return store.db.run("INSERT INTO branch (repo_id, name) VALUES (?, ?)", owner, branch)

@@ -10,7 +10,6 @@ from aeolian.engine.jobs import job_run
 from aeolian.engine.storage import stamps
 from aeolian.engine.storage.objects import SMALL_BYTES, Intake
 from aeolian.engine.upkeep import check
-from aeolian.engine.versions import files
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def folder(bench, monkeypatch):
 
     def put(repo="songs"):
         read.clear()
-        files.put_files(bench.store, repo, "master", files.select([songs], "/", recursive=True).items)
+        bench.put_folder(f"{repo}@master:/", songs)
         return list(read)
 
     put.folder = songs

@@ -35,7 +35,7 @@ def work(bench, there):
         bench.pipeline("p", shell('cat "$songs" "$songs" > /pfs/out/$(basename "$songs")'), "songs")
     if "all" not in there:
         bench.pipeline("all", shell("cat /pfs/p/* > /pfs/out/all"), "p", "/")
-    files.put_files(bench.store, "songs", "master", files.select([source], "/", recursive=True).items)
+    bench.put_folder("songs@master:/", source)
     if bench.run(cores=1).failed:
         raise AeolianError(bench.job("p").reason or bench.job("all").reason)
 

@@ -7,12 +7,14 @@ import pytest
 
 from aeolian.engine.versions import commits, files, repos
 from aeolian.engine.versions.addresses import Address, parse_address
+from aeolian.engine.versions.selection import Item, select
 from aeolian.errors import UsageError
 
 
-def put(bench, *sources, folder="/", recursive=False, rename=None, strict=False):
-    selection = files.select(sources, folder, recursive=recursive, rename=rename)
-    return files.put_files(bench.store, "songs", "master", selection.items, strict=strict), selection
+def put(bench, *sources, to="songs@master:/", recursive=False, strict=False):
+    place = parse_address(to)
+    found = select([str(source) for source in sources], place, recursive=recursive)
+    return files.put_files(bench.store, "songs", place.reference, found.items, strict=strict)
 
 
 @pytest.fixture
@@ -34,25 +36,24 @@ def songs(bench):
         ("r@dev:/a//b/", Address("r", "dev", "/a/b")),
         ("r:a", Address("r", "master", "/a")),
         ("default/r@x^:/", Address("r", "x^")),
+        ("r@m:/../x", Address("r", "m", "/x")),
+        ("r@m:/a/../../b/./c", Address("r", "m", "/b/c")),
     ],
 )
 def test_addresses(text, address):
     assert parse_address(text) == address
 
 
-@pytest.mark.parametrize("text", ["", "@x", "r@m:/../x", "other/r"])
+@pytest.mark.parametrize("text", ["", "@x", "other/r"])
 def test_no_addresses(text):
     with pytest.raises(UsageError):
         parse_address(text)
 
 
-def test_a_folders_contents_go_to_the_path_given(bench, songs):
-    result, selection = put(bench, songs, recursive=True)
-    assert bench.contents("songs") == {"a.mp3": "A", "sub/b.mp3": "B"}
-    assert [Path(path).name for path in selection.hidden] == [".DS_Store"]
-    assert (result.files, result.size) == (2, 2)
-    put(bench, songs, folder="/there", recursive=True)
-    assert bench.contents("songs")["there/sub/b.mp3"] == "B"
+def test_a_name_is_hidden_from_nobody(bench, songs):
+    result = put(bench, songs, recursive=True)
+    assert bench.contents("songs") == {".DS_Store": "junk", "a.mp3": "A", "sub/b.mp3": "B"}
+    assert (result.files, result.size) == (3, 6)
 
 
 def test_a_folder_without_r_is_refused(bench, songs):
@@ -68,7 +69,7 @@ def test_many_files_are_one_commit(bench, songs):
 
 def test_a_name_that_pachyderm_refuses_is_changed_and_remembered(bench, songs):
     (songs / "Für Elise (live).mp3").write_text("F")
-    result, _ = put(bench, songs / "Für Elise (live).mp3")
+    result = put(bench, songs / "Für Elise (live).mp3")
     ((old, new),) = result.renamed
     assert old == "/Für Elise (live).mp3"
     assert files.original_name(bench.store, "songs", new) == old
@@ -78,7 +79,7 @@ def test_a_name_that_pachyderm_refuses_is_changed_and_remembered(bench, songs):
 def test_a_name_that_is_no_text_is_remembered_as_escapes(bench, songs):
     odd = Path(os.fsdecode(os.fsencode(songs) + b"/bad\xff\nname.mp3"))
     odd.write_text("F")
-    result, _ = put(bench, odd)
+    result = put(bench, odd)
     ((old, new),) = result.renamed
     assert old == "/bad\\xff\\nname.mp3"
     assert files.original_name(bench.store, "songs", new) == old
@@ -92,16 +93,17 @@ def test_strict_names_are_refused_with_the_proposal(bench, songs):
 
 
 def test_all_or_nothing(bench, songs):
-    good = files.Item(songs / "a.mp3", "/a")
+    good = Item(songs / "a.mp3", "/a")
     with pytest.raises(UsageError, match="Nothing was put"):
-        files.put_files(bench.store, "songs", "master", [good, files.Item(songs / "gone", "/b")])
+        files.put_files(bench.store, "songs", "master", [good, Item(songs / "gone", "/b")])
     assert commits.list_commits(bench.store, "songs") == []
+    assert repos.inspect_repo(bench.store, "songs").branches == ()
 
 
-def test_two_files_of_one_path_are_refused(bench, songs):
+def test_of_two_files_of_one_path_the_last_counts(bench, songs):
     (songs / "sub" / "a.mp3").write_text("other")
-    with pytest.raises(UsageError, match=r"Two of the files would be songs@master:/a\.mp3"):
-        put(bench, songs / "a.mp3", songs / "sub" / "a.mp3")
+    put(bench, songs / "a.mp3", songs / "sub" / "a.mp3")
+    assert bench.contents("songs") == {"a.mp3": "other"}
 
 
 def test_a_file_cannot_be_where_a_folder_is(bench):
@@ -120,20 +122,52 @@ def test_a_folder_of_many_is_checked_too(bench):
         bench.put("songs", {**{str(n): "" for n in range(300)}, "d": "3"})
 
 
-def test_files_and_folders_go(bench):
+def test_a_folder_goes_with_recursive_alone(bench):
     bench.repo("songs")
     bench.put("songs", {"d/a": "1", "d/b": "2", "c": "3"})
-    assert files.delete_path(bench.store, parse_address("songs@master:/d"))[1] == 2
-    assert bench.contents("songs") == {"c": "3"}
-    with pytest.raises(UsageError, match="nothing at /d"):
-        files.delete_path(bench.store, parse_address("songs@master:/d"))
+    for folder in ("songs@master:/d", "songs@master"):
+        with pytest.raises(UsageError, match="Remove it with all below it with -r"):
+            files.delete_path(bench.store, parse_address(folder))
+    assert files.delete_path(bench.store, parse_address("songs@master:/c"))[1] == 1
+    assert files.delete_path(bench.store, parse_address("songs@master:/d"), recursive=True)[1] == 2
+    assert bench.contents("songs") == {}
+
+
+def test_deleting_what_is_not_there_makes_a_commit(bench):
+    bench.repo("songs")
+    bench.put("songs", {"a": "1"})
+    assert files.delete_path(bench.store, parse_address("songs@master:/none"))[1] == 0
+    assert len(commits.list_commits(bench.store, "songs")) == 2
+    with pytest.raises(UsageError, match="signs of globs"):
+        files.delete_path(bench.store, parse_address("songs@master:/*"))
+    assert bench.contents("songs") == {"a": "1"}
+
+
+def test_a_commits_id_is_an_address_and_never_a_branch(bench):
+    bench.repo("songs")
+    commit = commits.start_commit(bench.store, "songs", "master")
+    bench.put("songs", {"a": "1", "b": "2"}, commit.id)
+    files.delete_path(bench.store, Address("songs", commit.id, "/b"))
+    assert commits.finish_commit(bench.store, "songs", commit.id).id == commit.id
+    assert bench.contents("songs") == {"a": "1"}
+    with pytest.raises(UsageError, match="has finished"):
+        bench.put("songs", {"a": "2"}, commit.id)
+    with pytest.raises(UsageError, match="has finished"):
+        commits.finish_commit(bench.store, "songs", commit.id)
+    with pytest.raises(UsageError, match="not found"):
+        bench.put("songs", {"a": "2"}, "0123456789ab4def0123456789abcdef")
+    with pytest.raises(UsageError, match="is an ancestor"):
+        bench.put("songs", {"a": "2"}, "master^")
+    with pytest.raises(UsageError, match="cannot name a branch"):
+        commits.start_commit(bench.store, "songs", "0123456789abcdef" * 2)
+    assert repos.inspect_repo(bench.store, "songs").branches == ("master",)
 
 
 def test_get(bench, songs):
     put(bench, songs, recursive=True)
     files.get_file(bench.store, parse_address("songs@master:/a.mp3"), bench.folder / "x")
     assert (bench.folder / "x").read_text() == "A"
-    assert files.get_folder(bench.store, parse_address("songs@master"), bench.folder / "all") == 2
+    assert files.get_folder(bench.store, parse_address("songs@master"), bench.folder / "all") == 3
     assert (bench.folder / "all" / "sub" / "b.mp3").read_text() == "B"
     files.get_folder(bench.store, parse_address("songs@master:/sub"), bench.folder / "part")
     assert (bench.folder / "part" / "b.mp3").read_text() == "B"
@@ -148,7 +182,7 @@ def test_listing(bench, songs):
     def listed(place):
         return [(f.path, f.type, f.size, f.files) for f in files.listing(bench.store, parse_address(place))[1]]
 
-    assert listed("songs") == [("/a.mp3", "file", 1, 1), ("/sub/", "dir", 1, 1)]
+    assert listed("songs") == [("/.DS_Store", "file", 4, 1), ("/a.mp3", "file", 1, 1), ("/sub/", "dir", 1, 1)]
     assert listed("songs:/sub") == [("/sub/b.mp3", "file", 1, 1)]
 
 
@@ -156,7 +190,7 @@ def test_an_open_commit_gathers_and_nothing_runs_until_it_is_finished(bench):
     bench.repo("songs")
     bench.pipeline("p", ["true"], "songs")
     commits.start_commit(bench.store, "songs", "master")
-    with pytest.raises(UsageError, match="has an open commit"):
+    with pytest.raises(UsageError, match="has not been finished"):
         commits.start_commit(bench.store, "songs", "master")
     bench.put("songs", {"a": "1"})
     bench.put("songs", {"b": "2"})
