@@ -16,8 +16,15 @@ from aeolian.cli.common import duration_text
 from aeolian.engine.jobs.events import DatumFinished, DatumStarted, Event, JobFinished, JobStarted, Listener, SetStarted
 from aeolian.engine.jobs.records import last_lines
 
-_STYLES = {"success": "green", "failure": "bold red", "unrunnable": "yellow", "running": "cyan", "waiting": "dim"}
-_MARKS = {"success": "✔", "failure": "✘", "unrunnable": "–", "running": "▸", "waiting": "·"}
+_STYLES = {
+    "success": "green",
+    "failure": "bold red",
+    "unrunnable": "yellow",
+    "killed": "yellow",
+    "running": "cyan",
+    "waiting": "dim",
+}
+_MARKS = {"success": "✔", "failure": "✘", "unrunnable": "–", "killed": "✘", "running": "▸", "waiting": "·"}
 _TAIL_BYTES = 4096
 
 

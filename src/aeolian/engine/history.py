@@ -95,7 +95,7 @@ def _find(store: Store, text: str) -> str:
 def _refuse_squash(store: Store, commit: Commit) -> None:
     if commit.state == "open":
         raise UsageError(f"{_named(commit)} is not finished.", remedy="Finish it, or do its jobs with `aeolian wait`.")
-    if commit.state == "finished" and _child(store, commit) is None:
+    if _child(store, commit) is None:
         remedy = "Squash what has been followed by another commit; `aeolian delete commit` removes the newest."
         raise UsageError(f"{_named(commit)} has no child that would keep its content.", remedy=remedy)
 
@@ -111,14 +111,14 @@ def _refuse_delete(store: Store, commit: Commit) -> None:
 
 def _refuse_provenance(store: Store, commit: Commit) -> None:
     """Raises `UsageError` if a job of a later set read this commit."""
-    child = _child(store, commit, state="finished")
+    child = _child(store, commit, closed=True)
     rows = store.db.all(
         "SELECT j.pipeline_id, j.version, s.id, p.name FROM job j JOIN commit_set s ON s.seq = j.seq"
         " JOIN pipeline p ON p.id = j.pipeline_id WHERE j.seq > ?1 AND (?2 IS NULL OR j.seq < ?2) ORDER BY j.seq",
         commit.seq,
         child.seq if child else None,
     )
-    for row in rows if commit.state == "finished" else ():
+    for row in rows if commit.state != "open" else ():
         spec = catalog.version(store, row["pipeline_id"], row["version"]).spec
         if any((part.repo, part.branch) == (commit.repo, commit.branch) for part in spec.inputs()):
             raise UsageError(
@@ -127,15 +127,15 @@ def _refuse_provenance(store: Store, commit: Commit) -> None:
             )
 
 
-def _child(store: Store, commit: Commit, *, state: str | None = None) -> Commit | None:
-    """The next commit on the same branch that has content, or will have it."""
+def _child(store: Store, commit: Commit, *, closed: bool = False) -> Commit | None:
+    """The next commit on the same branch; the next `closed` one."""
     row = store.db.one(
-        "SELECT id FROM named_commit WHERE repo = ?1 AND branch = ?2 AND seq > ?3 AND state != 'failed'"
-        " AND (?4 IS NULL OR state = ?4) ORDER BY seq LIMIT 1",
+        "SELECT id FROM named_commit WHERE repo = ?1 AND branch = ?2 AND seq > ?3"
+        " AND (?4 = 0 OR state != 'open') ORDER BY seq LIMIT 1",
         commit.repo,
         commit.branch,
         commit.seq,
-        state,
+        int(closed),
     )
     if row is None:
         return None

@@ -260,21 +260,6 @@ def test_a_store_of_another_layout_is_refused(bench):
         Store(bench.store.home)
 
 
-def test_a_store_of_the_first_layout_is_brought_up(bench):
-    bench.repo("songs")
-    bench.pipeline("p", ["true"], "songs")
-    bench.put("songs", {"a": "1"})
-    bench.store.db.run("DROP VIEW named_commit")
-    for column in ("code", "secrets"):
-        bench.store.db.run(f"ALTER TABLE pipeline_version DROP COLUMN {column}")
-    bench.store.db.run("PRAGMA user_version = 1")
-    with Store(bench.store.home) as again:
-        assert pipelines.inspect_pipeline(again, "p").code == ()
-        assert pipelines.inspect_pipeline(again, "p").secrets == ()
-        assert list(check(again)) == []
-    assert bench.contents("songs") == {"a": "1"}
-
-
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "store.db").write_text(json.dumps({}) + "x" * 5000)
     with pytest.raises(StorageError, match="cannot be used"):

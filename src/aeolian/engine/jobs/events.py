@@ -51,7 +51,7 @@ class DatumFinished:
 
 @dataclass(frozen=True)
 class JobFinished:
-    """A job is done. state: success, failure, unrunnable."""
+    """A job is done. state: success, failure, unrunnable, killed."""
 
     pipeline: str
     job: str

@@ -2,18 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
 from aeolian.engine.jobs.datum_sets import datum_sets
 from aeolian.engine.jobs.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener
 from aeolian.engine.jobs.inputs import Datum, Source, datums
 from aeolian.engine.jobs.ledger import (
     Known,
+    announce,
     begin,
+    ended,
     fail,
     finish,
+    give_up,
     keep_result,
+    killed_because,
     known,
     repeat,
     sources,
@@ -28,7 +33,7 @@ from aeolian.engine.programs.processes import Processes
 from aeolian.engine.programs.secrets import resolve
 from aeolian.engine.storage.disk import DiskFull, told_if_full
 from aeolian.engine.storage.store import Store
-from aeolian.engine.versions import catalog
+from aeolian.engine.versions.catalog import Pipeline
 from aeolian.engine.versions.program import program_hash
 from aeolian.errors import AeolianError
 
@@ -45,6 +50,7 @@ class JobRun:
         self,
         store: Store,
         job: Job,
+        pipeline: Pipeline,
         executor: Executor,
         resources: Resources,
         listener: Listener,
@@ -54,14 +60,16 @@ class JobRun:
     ) -> None:
         self.job = job
         self._store = store
-        self._pipeline = catalog.version(store, job.pipeline_row, job.version)
+        self._pipeline = pipeline
         self._executor = executor.ready(self._pipeline.spec)
         self._resources = resources
         self._listener = listener
         self._cores = cores
         self._beside = beside
         self._clock = time.monotonic()
-        self._counts = {"success": 0, "failed": 0, "recovered": 0, "skipped": 0}
+        self._counts = {"success": 0, "failed": 0, "recovered": 0, "skipped": 0, "total": 0}
+        self._done: dict[str, Known] | None = None
+        self._killed: str | None = None
         self._counting = threading.Lock()
         self._processes = Processes()
 
@@ -70,51 +78,82 @@ class JobRun:
 
         Raises `Stopped` if it was stopped and `DiskFull` if there is no space: what it has done so far is kept.
         """
-        with told_if_full(self._store.home):
-            return self._run()
+        try:
+            with told_if_full(self._store.home):
+                return self._run()
+        except Stopped:
+            if self._killed is None and not ended(self._store, [self.job]):
+                raise
+            return self._end("killed", killed_because(self._store, self.job, self._killed or ""))
 
     def _run(self) -> JobFinished:
         upstream = unrunnable(self._store, self.job, self._pipeline)
         if upstream:
-            return self._end("unrunnable", fail(self._store, self.job, "unrunnable", upstream, self._counts))
+            give_up(self._store, self.job, upstream, self._counts)
+            return self._end("unrunnable", upstream)
         try:
             spec = self._pipeline.spec
             code = program_hash(self._store, self._pipeline, self._executor.identity)
             read = sources(self._store, self.job.seq, spec)
             if (total := repeat(self._store, self.job, self._pipeline, code, read)) is not None:
-                self._counts["skipped"] = total
+                self._counts["skipped"] = self._counts["total"] = total
                 self._listener(JobStarted(self._pipeline.name, self.job.id, total, total))
                 return self._end("success", "")
             begin(self._store, self.job, code)
-            done = self._run_datums(code, read)
+            self._run_datums(code, read)
             if self._counts["failed"]:
-                total = sum(self._counts.values())
-                reason = f"{self._counts['failed']} of {total} datums failed"
-                return self._end("failure", fail(self._store, self.job, "failure", reason, self._counts))
-            finish(self._store, self.job, self._pipeline, done, self._counts)
+                return self._fail(f"{self._counts['failed']} of {self._counts['total']} datums failed")
+            finish(self._store, self.job, self._done or {}, self._counts)
         except DiskFull:
             raise
         except AeolianError as error:
-            return self._end("failure", fail(self._store, self.job, "failure", str(error), self._counts))
+            return self._fail(str(error))
         return self._end("success", "")
 
     def stop(self) -> None:
-        """Kills what runs, and starts no more."""
+        """Kills what runs, and starts no more; the job stays to be done."""
         self._processes.stop()
 
-    def _run_datums(self, code: str, read: Mapping[tuple[str, str], Source]) -> dict[str, Known]:
-        """Runs what has to; the hash and row of every datum that has an output."""
+    def kill(self, reason: str = "") -> None:
+        """Kills what runs, and ends the job as killed for `reason`, unless it is known already why it was."""
+        self._killed = reason
+        self._processes.stop()
+        self._resources.wake()
+
+    def _fail(self, reason: str) -> JobFinished:
+        fail(self._store, self.job, reason, self._done, self._counts)
+        return self._end("failure", reason)
+
+    def _run_datums(self, code: str, read: Mapping[tuple[str, str], Source]) -> None:
+        """Runs what has to. `_done` then has every datum that has an output."""
         spec, trees = self._pipeline.spec, self._store.trees
         every = datums(spec.input, lambda part: read[part.repo, part.branch], trees) if spec.input else []
         hashes = {datum.id: datum.hash(code) for datum in every}
         done = known(self._store, self.job, hashes, this_job_only=spec.every_job)
         todo = [datum for datum in every if datum.id not in done]
         earlier = sum(entry.job == self.job.row for entry in done.values())
-        self._counts["success"], self._counts["skipped"] = earlier, len(done) - earlier
+        self._done = done
+        self._counts |= {"success": earlier, "skipped": len(done) - earlier, "total": len(every)}
+        announce(self._store, self.job, len(every), self._counts["skipped"])
         self._listener(JobStarted(self._pipeline.name, self.job.id, len(every), self._counts["skipped"]))
         if todo:
-            self._in_parallel(todo, lambda datum: self._run_datum(datum, hashes[datum.id], done))
-        return done
+            with self._deadline():
+                self._in_parallel(todo, lambda datum: self._run_datum(datum, hashes[datum.id], done))
+
+    @contextmanager
+    def _deadline(self) -> Iterator[None]:
+        """Kills the job if the block takes longer than `job_timeout` grants."""
+        limit = self._pipeline.spec.job_timeout_s
+        if limit is None:
+            yield
+            return
+        timer = threading.Timer(max(limit - (time.monotonic() - self._clock), 0.0), self.kill, ["job timed out"])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _in_parallel(self, todo: list[Datum], work: Callable[[Datum], None]) -> None:
         spec, parallel = self._pipeline.spec, self._parallel(len(todo))
@@ -129,7 +168,6 @@ class JobRun:
             self._executor,
             self._processes,
             threads=threads,
-            deadline=self._clock + limit if (limit := spec.job_timeout_s) is not None else None,
             secrets=secrets,
             batches=batches if spec.batching else None,
         )
@@ -161,7 +199,8 @@ class JobRun:
             if result.state == "success":
                 done[datum.id] = Known(hash_, done_row, self.job.row)
 
-        with self._resources.held(self._cores_a_datum, gpu=self._pipeline.spec.gpus > 0):
+        gpu, over = self._pipeline.spec.gpus > 0, lambda: self._killed is not None
+        with self._resources.held(self._cores_a_datum, gpu=gpu, given_up=over):
             self._listener(DatumStarted(name, self.job.id, datum.id, label, log))
             result = run_datum(self._store, self._task, datum, record)
         if result.state == "stopped":

@@ -2,17 +2,22 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from aeolian.engine.jobs.inputs import Datum, Source
-from aeolian.engine.jobs.merge import merge
 from aeolian.engine.jobs.records import Job
+from aeolian.engine.jobs.resources import Stopped
 from aeolian.engine.jobs.worker import Result
 from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.store import Store
-from aeolian.engine.storage.trees import EMPTY, DatumRun, encode_entries
+from aeolian.engine.storage.trees import DatumRun, encode_entries
 from aeolian.engine.versions.catalog import Pipeline
+from aeolian.engine.versions.endings import OUTSTANDING, close_job, kill_job, last_good
+from aeolian.engine.versions.merge import merge
+
+# What a job reads of a branch: the newest commit up to the job's own set, if nobody can still put files into it.
+_READ_BY_SET = "repo = ? AND branch = ? AND seq <= ? AND state != 'open' ORDER BY seq DESC LIMIT 1"
 
 
 class Known(NamedTuple):
@@ -24,8 +29,12 @@ class Known(NamedTuple):
 
 
 def begin(store: Store, job: Job, code: str) -> None:
-    """The job runs this program from now on; failures of a first, interrupted attempt are forgotten."""
+    """The job runs this program from now on; failures of a first, interrupted attempt are forgotten.
+
+    Raises `Stopped` if it was killed meanwhile.
+    """
     with store.db.transaction():
+        refuse_ended(store, job)
         store.db.run(
             "UPDATE job SET state = 'running', started = coalesce(started, ?), code = ? WHERE id = ?",
             time.time(),
@@ -35,31 +44,40 @@ def begin(store: Store, job: Job, code: str) -> None:
         store.db.run("DELETE FROM datum WHERE job_id = ? AND state != 'success'", job.row)
 
 
+def refuse_ended(store: Store, job: Job) -> None:
+    """Raises `Stopped` if the job was killed, or deleted: nothing more of it is kept. Inside a transaction."""
+    if ended(store, [job]):
+        raise Stopped
+
+
+def ended(store: Store, jobs: Collection[Job]) -> list[Job]:
+    """Those of `jobs` that are not outstanding any more."""
+    marks = ", ".join("?" * len(jobs))
+    rows = store.db.all(f"SELECT id FROM job WHERE id IN ({marks}) AND {OUTSTANDING}", *(job.row for job in jobs))
+    alive = {row["id"] for row in rows}
+    return [job for job in jobs if job.row not in alive]
+
+
+def announce(store: Store, job: Job, total: int, skipped: int) -> None:
+    """Keeps how many datums the job has, and how many of them need no run."""
+    store.db.run("UPDATE job SET total = ?, skipped = ? WHERE id = ?", total, skipped, job.row)
+
+
 def unrunnable(store: Store, job: Job, pipeline: Pipeline) -> str:
-    """Why the job cannot run: a pipeline that it reads failed under the same commit id. Empty if it can."""
+    """Why the job cannot run: what it would read is of a job that failed. Empty if it can."""
+    failed = []
     for part in pipeline.spec.inputs():
-        row = store.db.one(
-            "SELECT state FROM named_commit WHERE repo = ? AND branch = ? AND seq = ?",
-            part.repo,
-            part.branch,
-            job.seq,
-        )
+        row = store.db.one(f"SELECT state FROM named_commit WHERE {_READ_BY_SET}", part.repo, part.branch, job.seq)
         if row is not None and row["state"] == "failed":
-            return f"its input {part.repo} failed"
-    return ""
+            failed.append(part.name)
+    return f"unrunnable because the following upstream pipelines failed: {', '.join(failed)}" if failed else ""
 
 
 def sources(store: Store, seq: int, spec: Spec) -> dict[tuple[str, str], Source]:
     """What each input branch held when the commit set `seq` was made."""
     found = {}
     for part in spec.inputs():
-        row = store.db.one(
-            "SELECT tree, id FROM named_commit WHERE repo = ? AND branch = ? AND seq <= ? AND state = 'finished'"
-            " ORDER BY seq DESC LIMIT 1",
-            part.repo,
-            part.branch,
-            seq,
-        )
+        row = store.db.one(f"SELECT tree, id FROM named_commit WHERE {_READ_BY_SET}", part.repo, part.branch, seq)
         found[part.repo, part.branch] = Source(row["tree"], row["id"]) if row else Source()
     return found
 
@@ -67,7 +85,7 @@ def sources(store: Store, seq: int, spec: Spec) -> dict[tuple[str, str], Source]
 def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: bool) -> dict[str, Known]:
     """The datums (id → hash) that need no run, because one of equal hash went well, in whichever job."""
     found: dict[str, Known] = {}
-    base, _ = last_success(store, job)
+    base, _ = last_good(store, job.pipeline_row, job.seq)
     before = {entry.datum: entry for entry in store.datum_trees.entries(base)} if not this_job_only else {}
     for datum, hash_ in hashes.items():
         entry = before.get(datum)
@@ -89,7 +107,11 @@ def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: b
 
 
 def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result) -> int:
-    """Keeps what became of a datum; its row. Inside the transaction of the caller."""
+    """Keeps what became of a datum; its row. Inside the transaction of the caller.
+
+    Raises `Stopped` if the job was killed meanwhile.
+    """
+    refuse_ended(store, job)
     inputs = [
         {
             "name": p.input.name,
@@ -122,13 +144,16 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
     )
 
 
-def finish(store: Store, job: Job, pipeline: Pipeline, done: Mapping[str, Known], counts: Mapping[str, int]) -> None:
-    """Makes the job's output commit of its datums' outputs. Raises `AeolianError` if they clash."""
+def finish(store: Store, job: Job, done: Mapping[str, Known], counts: Mapping[str, int]) -> None:
+    """Makes the job's output commit of its datums' outputs.
+
+    Raises `AeolianError` if they clash, and `Stopped` if the job was killed meanwhile.
+    """
     with store.db.transaction():
-        datums = store.datum_trees.build(DatumRun(datum, entry.hash, entry.row) for datum, entry in done.items())
-        tree = merge(store, last_success(store, job), datums)
-        _close_job(store, job, "success", "", counts, datums)
-        _close_commits(store, job, pipeline.name, "finished", tree)
+        refuse_ended(store, job)
+        datums = _tree(store, done)
+        tree = merge(store, last_good(store, job.pipeline_row, job.seq), datums)
+        close_job(store, job.row, "success", "", counts, datums, tree)
 
 
 def repeat(store: Store, job: Job, pipeline: Pipeline, code: str, read: Mapping[tuple[str, str], Source]) -> int | None:
@@ -146,64 +171,44 @@ def repeat(store: Store, job: Job, pipeline: Pipeline, code: str, read: Mapping[
     before = sources(store, row["seq"], pipeline.spec)
     if pipeline.spec.every_job or any(before[branch].tree != source.tree for branch, source in read.items()):
         return None
-    datums, tree = last_success(store, job)
+    datums, tree = last_good(store, job.pipeline_row, job.seq)
     if datums != row["datums"]:
         return None
     with store.db.transaction():
         begin(store, job, code)
         counts = {"success": 0, "skipped": row["total"], "failed": 0, "recovered": 0}
-        _close_job(store, job, "success", "", counts, datums)
-        _close_commits(store, job, pipeline.name, "finished", tree)
+        close_job(store, job.row, "success", "", counts, datums, tree)
     return int(row["total"])
 
 
-def fail(store: Store, job: Job, state: str, reason: str, counts: Mapping[str, int]) -> str:
-    """Ends the job without output; returns the reason. The branch keeps its last good commit."""
+def fail(store: Store, job: Job, reason: str, done: Mapping[str, Known] | None, counts: Mapping[str, int]) -> None:
+    """Ends the job as failed. Its output commit holds what the datums that did not fail (`done`) have written.
+
+    Where it is not known what datums there are, and so `done` is None, it holds what the last good one held. Raises
+    `Stopped` if the job was killed meanwhile.
+    """
     with store.db.transaction():
-        _close_job(store, job, state, reason, counts, "")
-        _close_commits(store, job, job.pipeline, "failed", EMPTY)
-    return reason
+        refuse_ended(store, job)
+        base = last_good(store, job.pipeline_row, job.seq)
+        datums = _tree(store, done) if done is not None else ""
+        tree = merge(store, base, datums, leave_out_clashes=True) if done is not None else base[1]
+        close_job(store, job.row, "failure", reason, counts, datums, tree)
 
 
-def last_success(store: Store, job: Job) -> tuple[str, str]:
-    """Datums and output (trees) of the pipeline's last job before this one that went well."""
-    row = store.db.one(
-        "SELECT j.datums, c.tree FROM job j JOIN pipeline p ON p.id = j.pipeline_id"
-        " JOIN named_commit c ON c.repo = p.name AND c.seq = j.seq"
-        " WHERE j.pipeline_id = ? AND j.seq < ? AND j.state = 'success' AND c.state = 'finished'"
-        " ORDER BY j.seq DESC LIMIT 1",
-        job.pipeline_row,
-        job.seq,
-    )
-    return (row["datums"], row["tree"]) if row else (EMPTY, EMPTY)
+def give_up(store: Store, job: Job, reason: str, counts: Mapping[str, int]) -> None:
+    """Ends the job as one that cannot run. Its output commit holds what the last good one held."""
+    with store.db.transaction():
+        refuse_ended(store, job)
+        close_job(store, job.row, "unrunnable", reason, counts, "", last_good(store, job.pipeline_row, job.seq)[1])
 
 
-def _close_job(store: Store, job: Job, state: str, reason: str, counts: Mapping[str, int], datums: str) -> None:
-    store.db.run(
-        "UPDATE job SET state = ?, reason = ?, datums = ?, total = ?, processed = ?, skipped = ?, "
-        "failed = ?, recovered = ?, started = coalesce(started, ?), finished = ?"
-        " WHERE id = ?",
-        state,
-        reason,
-        datums,
-        sum(counts.values()),
-        counts["success"],
-        counts["skipped"],
-        counts["failed"],
-        counts["recovered"],
-        time.time(),
-        time.time(),
-        job.row,
-    )
+def killed_because(store: Store, job: Job, reason: str) -> str:
+    """Ends the job as killed for `reason`, unless that was done already; why it was."""
+    with store.db.transaction():
+        kill_job(store, job.row, reason)
+        row = store.db.one("SELECT reason FROM job WHERE id = ?", job.row)
+    return str(row["reason"]) if row else "its pipeline was deleted"
 
 
-def _close_commits(store: Store, job: Job, repo: str, state: str, tree: str) -> None:
-    store.db.run(
-        "UPDATE revision SET state = ?, tree = ?, finished = ? WHERE seq = ? AND state = 'open' AND branch_id IN"
-        " (SELECT b.id FROM branch b JOIN repo p ON p.id = b.repo_id WHERE p.name = ?)",
-        state,
-        tree,
-        time.time(),
-        job.seq,
-        repo,
-    )
+def _tree(store: Store, done: Mapping[str, Known]) -> str:
+    return store.datum_trees.build(DatumRun(datum, entry.hash, entry.row) for datum, entry in done.items())

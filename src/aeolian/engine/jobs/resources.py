@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,37 +19,58 @@ class Resources:
 
     def __init__(self, cores: int) -> None:
         self._free = self._cores = cores
+        self._gpu_free = True
         self._line: deque[object] = deque()
         self._changed = threading.Condition()
-        self._gpu = threading.Lock()
         self._ended = False
 
     @contextmanager
-    def held(self, cores: int, *, gpu: bool = False) -> Iterator[None]:
+    def held(self, cores: int, *, gpu: bool = False, given_up: Callable[[], bool] = lambda: False) -> Iterator[None]:
         """Waits for its turn, and has that many cores, and the GPU, for the time of the block.
 
         First come, first served: a program that wants many cores is not passed by for ever by those that want one.
-        Raises `Stopped` after `stop`.
+        Raises `Stopped` after `stop`, and where it was `given_up` meanwhile (see `wake`).
         """
-        if gpu:
-            with self._gpu, self.held(cores):
-                yield
-            return
-        cores, me = min(cores, self._cores), object()
+        cores = min(cores, self._cores)
         with self._changed:
-            self._line.append(me)
-            self._changed.wait_for(lambda: self._ended or (self._line[0] is me and self._free >= cores))
-            self._line.remove(me)
-            self._changed.notify_all()
-            if self._ended:
-                raise Stopped
+            if gpu:
+                self._wait(lambda: self._gpu_free, given_up)
+                self._gpu_free = False
+            try:
+                self._wait_in_line(cores, given_up)
+            except Stopped:
+                self._give_back(0, gpu)
+                raise
             self._free -= cores
         try:
             yield
         finally:
             with self._changed:
-                self._free += cores
-                self._changed.notify_all()
+                self._give_back(cores, gpu)
+
+    def _wait_in_line(self, cores: int, given_up: Callable[[], bool]) -> None:
+        me = object()
+        self._line.append(me)
+        try:
+            self._wait(lambda: self._line[0] is me and self._free >= cores, given_up)
+        finally:
+            self._line.remove(me)
+            self._changed.notify_all()
+
+    def _wait(self, ready: Callable[[], bool], given_up: Callable[[], bool]) -> None:
+        self._changed.wait_for(lambda: self._ended or given_up() or ready())
+        if self._ended or given_up():
+            raise Stopped
+
+    def _give_back(self, cores: int, gpu: bool) -> None:
+        self._free += cores
+        self._gpu_free = self._gpu_free or gpu
+        self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Has all that wait look whether they have been given up."""
+        with self._changed:
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """Nobody has a turn any more."""

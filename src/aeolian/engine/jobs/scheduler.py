@@ -3,11 +3,12 @@
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 
 from aeolian.engine.jobs.events import JobFinished, Listener, SetStarted, silent
 from aeolian.engine.jobs.job_run import JobRun
+from aeolian.engine.jobs.ledger import ended
 from aeolian.engine.jobs.records import Job, outstanding
 from aeolian.engine.jobs.resources import Resources
 from aeolian.engine.jobs.worker import clear_scratch
@@ -84,12 +85,13 @@ class _Turn:
         self._running: dict[Future[JobFinished], JobRun] = {}
         self._announced: set[int] = set()
         self._blocked: dict[int, AeolianError] = {}
-        self._inputs = lru_cache(maxsize=None)(self._read_inputs)
+        self._pipeline = lru_cache(maxsize=None)(partial(catalog.find_version, self._store))
 
     def run(self) -> None:
         with ThreadPoolExecutor(_MOST_JOBS_SEEN, thread_name_prefix="job") as pool:
             try:
                 while self._start(pool) or self._running:
+                    self._end_killed()
                     # A signal that comes just before a wait without end would not end it.
                     for future in wait(self._running, SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED).done:
                         self._outcome.jobs.append(future.result())
@@ -103,6 +105,12 @@ class _Turn:
         for error in self._blocked.values():
             raise error
 
+    def _end_killed(self) -> None:
+        """Ends what another process, or another command, has killed or deleted meanwhile."""
+        running = {run.job.row: run for run in self._running.values()}
+        for job in ended(self._store, [run.job for run in running.values()]) if running else ():
+            running[job.row].kill()
+
     def _start(self, pool: ThreadPoolExecutor) -> bool:
         """Starts every job that can be; whether there was one."""
         jobs = outstanding(self._store, limit=_MOST_JOBS_SEEN)
@@ -111,6 +119,9 @@ class _Turn:
         ready = self._ready(jobs)[:places]
         beside = len(self._running) + len(ready)
         for job in ready:
+            pipeline = self._pipeline(job.pipeline_row, job.version)
+            if pipeline is None:
+                continue  # deleted since we looked
             if job.seq not in self._announced:
                 self._announced.add(job.seq)
                 self._runner.listener(SetStarted(job.id, tuple(j.pipeline for j in jobs if j.seq == job.seq)))
@@ -118,6 +129,7 @@ class _Turn:
                 run = JobRun(
                     self._store,
                     job,
+                    pipeline,
                     self._runner.executor,
                     self._resources,
                     self._runner.listener,
@@ -133,16 +145,19 @@ class _Turn:
     def _ready(self, jobs: list[Job]) -> list[Job]:
         """Those whose inputs nothing outstanding can still change, and whose pipeline has none before them."""
         started = {run.job.row for run in self._running.values()} | self._blocked.keys()
-        ready, busy = [], set[str]()
+        listed = {job.row for job in jobs}
+        # A killed job is not outstanding any more, but its programs may still have a moment to live.
+        ready, busy = [], {run.job.pipeline for run in self._running.values() if run.job.row not in listed}
         for _, group in groupby(jobs, lambda job: job.seq):
             together = list(group)
             now = busy | {job.pipeline for job in together}
             for job in together:
-                free = job.pipeline not in busy and not (self._inputs(job.pipeline_row, job.version) & now)
+                free = job.pipeline not in busy and not (self._inputs(job) & now)
                 if free and job.row not in started:
                     ready.append(job)
             busy = now
         return ready
 
-    def _read_inputs(self, pipeline: int, version: int) -> frozenset[str]:
-        return frozenset(part.repo for part in catalog.version(self._store, pipeline, version).spec.inputs())
+    def _inputs(self, job: Job) -> frozenset[str]:
+        pipeline = self._pipeline(job.pipeline_row, job.version)
+        return frozenset(part.repo for part in pipeline.spec.inputs()) if pipeline else frozenset()

@@ -23,14 +23,13 @@ from aeolian.errors import InputError
 
 @dataclass(frozen=True)
 class Task:
-    """What all datums of a job share. `deadline` is of the monotonic clock; `batches` for `datum_batching`."""
+    """What all datums of a job share; `batches` for `datum_batching`."""
 
     pipeline: Pipeline
     job: str
     executor: Executor
     processes: Processes
     threads: int
-    deadline: float | None
     secrets: Secrets = NO_SECRETS
     batches: Batches | None = None
 
@@ -153,11 +152,7 @@ def _keep(store: Store, layout: Layout, result: Result, record: Callable[[Result
 
 
 def _run(task: Task, datum: Datum, command: Command, layout: Layout, log: BinaryIO, batch: Batch | None = None) -> Exit:
-    limit = task.pipeline.spec.datum_timeout_s
-    if task.deadline is not None:
-        left = max(task.deadline - time.monotonic(), 0.0)
-        limit = left if limit is None else min(limit, left)
-    executor = task.executor
+    limit, executor = task.pipeline.spec.datum_timeout_s, task.executor
     try:
         launch = executor.launch(command)
         if batch is None:

@@ -16,23 +16,7 @@ from typing import Any
 from aeolian.engine.storage.disk import told_if_full
 from aeolian.errors import AeolianError, StorageError
 
-VERSION = 5
-# What turns a layout into the next one.
-_MIGRATIONS = {
-    1: ("ALTER TABLE pipeline_version ADD COLUMN code TEXT NOT NULL DEFAULT '[]'",),
-    2: ("ALTER TABLE pipeline_version ADD COLUMN secrets TEXT NOT NULL DEFAULT '[]'",),
-    3: (
-        "CREATE TABLE new_node (hash TEXT NOT NULL PRIMARY KEY, data TEXT NOT NULL) STRICT",
-        "INSERT INTO new_node SELECT hash, data FROM node",
-        "DROP TABLE node",
-        "ALTER TABLE new_node RENAME TO node",
-    ),
-    4: (
-        "CREATE VIEW named_commit AS SELECT p.id AS repo_id, p.name AS repo, r.branch_id, b.name AS branch, r.seq,"
-        " s.id, r.state, r.origin, r.tree, r.description, r.created, r.finished FROM revision r"
-        " JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id JOIN commit_set s ON s.seq = r.seq",
-    ),
-}
+VERSION = 6
 BUSY_TIMEOUT_MS = 120_000
 
 Row = sqlite3.Row
@@ -70,11 +54,6 @@ class Database:
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
                 return
-            while found in _MIGRATIONS and found < VERSION:
-                for statement in _MIGRATIONS[found]:
-                    self._connection.execute(statement)
-                found += 1
-                self._connection.execute(f"PRAGMA user_version = {found}")
             if found != VERSION:
                 raise AeolianError(
                     f"{path} was written by another version of Aeolian (layout {found}, this one reads {VERSION}).",

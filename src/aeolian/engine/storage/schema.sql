@@ -21,7 +21,8 @@ CREATE TABLE commit_set (
     created REAL NOT NULL
 ) STRICT;
 
--- A commit (a word that SQL keeps for itself). state: open, finished, failed.
+-- A commit (a word that SQL keeps for itself). state: open, finished, failed (the output of a job that did not go
+-- well: what it holds is read as any other's, and no job goes on from it).
 CREATE TABLE revision (
     branch_id INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
     seq INTEGER NOT NULL REFERENCES commit_set,
@@ -50,10 +51,12 @@ CREATE TABLE original_name (
     PRIMARY KEY (repo_id, path)
 ) STRICT, WITHOUT ROWID;
 
+-- The numbers of pipelines, jobs and runs are never used again: who remembers one of what was deleted finds nothing.
 CREATE TABLE pipeline (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
-    version INTEGER NOT NULL
+    version INTEGER NOT NULL,
+    stopped INTEGER NOT NULL DEFAULT 0 -- 1 from `stop pipeline` to `start pipeline`: nothing triggers it
 ) STRICT;
 
 CREATE TABLE pipeline_version (
@@ -71,7 +74,7 @@ CREATE TABLE pipeline_version (
 
 -- state: created, running, success, failure, unrunnable, killed.
 CREATE TABLE job (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     seq INTEGER NOT NULL REFERENCES commit_set,
     pipeline_id INTEGER NOT NULL REFERENCES pipeline ON DELETE CASCADE,
     version INTEGER NOT NULL,
@@ -94,7 +97,7 @@ CREATE INDEX job_of_pipeline ON job (pipeline_id, seq);
 
 -- One run of one datum. state: success, failed, recovered.
 CREATE TABLE datum (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     pipeline_id INTEGER NOT NULL REFERENCES pipeline ON DELETE CASCADE,
     job_id INTEGER NOT NULL REFERENCES job ON DELETE CASCADE,
     datum TEXT NOT NULL,

@@ -161,9 +161,9 @@ def open_revision(store: Store, branch: int) -> Row | None:
 
 
 def head_tree(store: Store, branch: int) -> str:
-    """The tree of a branch's last finished commit."""
+    """The tree of a branch's last commit that is closed, well or not."""
     row = store.db.one(
-        "SELECT tree FROM revision WHERE branch_id = ? AND state = 'finished' ORDER BY seq DESC LIMIT 1", branch
+        "SELECT tree FROM revision WHERE branch_id = ? AND state != 'open' ORDER BY seq DESC LIMIT 1", branch
     )
     return str(row["tree"]) if row else EMPTY
 
@@ -171,14 +171,14 @@ def head_tree(store: Store, branch: int) -> str:
 def resolve(store: Store, address: Address) -> Commit:
     """The commit that `repo@reference` names.
 
-    That is a branch's last finished one, or a commit by (the start of) its id; each `^` goes one back.
-    Raises `UsageError` if there is none.
+    That is a branch's last closed one (also of a job that failed), or a commit by (the start of) its id; each `^`
+    goes one back. Raises `UsageError` if there is none.
     """
     owner = repo_id(store, address.repo)
     name = address.reference.rstrip("^")
     back = len(address.reference) - len(name)
     row = store.db.one(
-        f"{_SELECT} WHERE repo_id = ? AND branch = ? AND state = 'finished' ORDER BY seq DESC LIMIT 1 OFFSET ?",
+        f"{_SELECT} WHERE repo_id = ? AND branch = ? AND state != 'open' ORDER BY seq DESC LIMIT 1 OFFSET ?",
         owner,
         name,
         back,
@@ -187,7 +187,7 @@ def resolve(store: Store, address: Address) -> Commit:
         row = store.db.one(f"{_SELECT} WHERE repo_id = ? AND id LIKE ? ORDER BY seq DESC LIMIT 1", owner, f"{name}%")
         if row is not None and back:
             row = store.db.one(
-                f"{_SELECT} WHERE repo_id = ? AND branch = ? AND seq < ? AND state = 'finished'"
+                f"{_SELECT} WHERE repo_id = ? AND branch = ? AND seq < ? AND state != 'open'"
                 " ORDER BY seq DESC LIMIT 1 OFFSET ?",
                 owner,
                 row["branch"],
@@ -211,7 +211,7 @@ def parent(store: Store, commit: Commit) -> Commit | None:
 
 
 def _branches(store: Store, repo: int, name: str) -> str:
-    rows = store.db.all("SELECT DISTINCT branch FROM named_commit WHERE repo_id = ? AND state = 'finished'", repo)
+    rows = store.db.all("SELECT DISTINCT branch FROM named_commit WHERE repo_id = ? AND state != 'open'", repo)
     names = [row["branch"] for row in rows]
     return suggest(name, names, f"It has the branches {', '.join(names)}." if names else "Nothing was put into it yet.")
 

@@ -13,6 +13,7 @@ from aeolian.engine.specs.spec import Spec, store_text
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import Pipeline, find, pipelines
 from aeolian.engine.versions.commits import new_set
+from aeolian.engine.versions.endings import kill_jobs
 from aeolian.engine.versions.program import further_code, program_hash, set_arguments, source_folder
 from aeolian.engine.versions.repos import branch_id, ensure_repo, repo_id, suggest
 from aeolian.engine.versions.triggers import pipeline_order, trigger
@@ -164,6 +165,7 @@ def _write(
     number = old.version + 1 if old else 1
     if old:
         row = old.row
+        kill_jobs(store, row, "all jobs killed because pipeline was updated")
         store.db.run("UPDATE pipeline SET version = ? WHERE id = ?", number, row)
     else:
         row = store.db.run("INSERT INTO pipeline (name, version) VALUES (?, ?)", spec.name, number)
@@ -203,7 +205,7 @@ def _has_input(store: Store, name: str, planned: set[str]) -> bool:
     for part in pipeline.spec.inputs():
         branch = branch_id(store, part.repo, part.branch)
         if branch is not None and store.db.one(
-            "SELECT 1 FROM revision WHERE branch_id = ? AND (state = 'finished' OR state = 'open' AND origin = 'auto')",
+            "SELECT 1 FROM revision WHERE branch_id = ? AND (state != 'open' OR origin = 'auto')",
             branch,
         ):
             return True
@@ -237,9 +239,7 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False) -> None
         if readers and not keep_repo:
             remedy = "Delete that one first, or keep what is there with --keep-repo."
             raise UsageError(f"What {name} makes is read by the pipeline {', '.join(readers)}.", remedy=remedy)
+        kill_jobs(store, pipeline.row, "its pipeline was deleted")
         store.db.run("DELETE FROM pipeline WHERE id = ?", pipeline.row)
-        if keep_repo:
-            branch = branch_id(store, name, pipeline.spec.output_branch)
-            store.db.run("UPDATE revision SET state = 'failed' WHERE branch_id = ? AND state = 'open'", branch)
-        else:
+        if not keep_repo:
             store.db.run("DELETE FROM repo WHERE name = ?", name)

@@ -84,7 +84,7 @@ def _repo(store: Store, name: str) -> Repo:
     assert row is not None
     branches = [b["name"] for b in store.db.all("SELECT name FROM branch WHERE repo_id = ? ORDER BY name", row["id"])]
     head = store.db.one(
-        "SELECT tree FROM named_commit WHERE repo_id = ? AND branch = 'master' AND state = 'finished'"
+        "SELECT tree FROM named_commit WHERE repo_id = ? AND branch = 'master' AND state != 'open'"
         " ORDER BY seq DESC LIMIT 1",
         row["id"],
     )

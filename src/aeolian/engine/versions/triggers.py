@@ -16,7 +16,8 @@ Branch = tuple[str, str]
 def trigger(store: Store, seq: int, changed: Iterable[Branch], *, also: Collection[str] = ()) -> list[str]:
     """Plans jobs in commit set `seq` for all that follows from `changed` branches and for the pipelines `also`.
 
-    Returns the pipelines that get a job, upstream first. To be called inside a transaction.
+    A stopped pipeline gets none. Returns the pipelines that get a job, upstream first. To be called inside a
+    transaction.
     """
     graph = _Graph(store)
     reached, planned = set(changed), []
@@ -56,7 +57,7 @@ class _Graph:
         for pipeline in pipelines(store):
             spec = pipeline.spec
             self.output[spec.name] = spec.output_branch
-            self.runs[spec.name] = spec.runs
+            self.runs[spec.name] = spec.runs and not pipeline.stopped
             self.version[spec.name] = (pipeline.row, pipeline.version)
             self.inputs[spec.name] = {}
             for part in spec.inputs():

@@ -104,7 +104,8 @@ def test_a_failure_names_the_datum_keeps_the_others_and_stops_what_follows(bench
     assert (failed.label, failed.reason, failed.exit_code) == ("songs:/bad", "exit code 3", 3)
     assert "no good" in failed.log.read_text()
     assert (bench.job("p").state, bench.job("q").state) == ("failure", "unrunnable")
-    assert bench.contents("p") == {"good": "1"}
+    assert bench.contents("p") == {"good": "1", "fine": "3"}
+    assert bench.contents("p", "master^") == {"good": "1"}
 
     bench.delete("songs", "/bad")
     assert not bench.run().failed
