@@ -17,6 +17,7 @@ from aeolian.errors import EXIT_FAILURE, AeolianError
 
 _MOST_FAILURES_TOLD = 5
 _LEAST_PYTHON = (3, 11)
+_UNCONFINED = "can write wherever you can: no Landlock here (Linux 5.19 or later); --executor docker confines them"
 _LEAST_FREE_BYTES = 2 << 30
 # What each part of the chain imports; what is missing here may be in its image.
 _PACKAGES = {
@@ -109,6 +110,7 @@ def _store() -> tuple[str, str]:
 def _executors() -> list[tuple[str, str]]:
     """How programs run here: whether large inputs are linked or copied, whether there is Docker, and a GPU."""
     from aeolian.engine.jobs.resources import has_gpu
+    from aeolian.engine.programs import landlock
     from aeolian.engine.programs.docker import docker_executor
     from aeolian.engine.programs.read_only import works_in
 
@@ -118,6 +120,8 @@ def _executors() -> list[tuple[str, str]]:
     linked = os.access(home, os.W_OK) and works_in(home)
     how = "linked, under mounts that programs cannot write to" if linked else "copied: no leave to mount here"
     facts = [("ok" if linked else "none", f"large inputs are {how}")]
+    kept = "can write below their own folder and /tmp alone" if landlock.works_here() else _UNCONFINED
+    facts.append(("ok" if landlock.works_here() else "none", f"programs {kept}"))
     try:
         docker_executor()
         facts.append(("ok", "Docker answers: --executor docker runs programs in their images"))

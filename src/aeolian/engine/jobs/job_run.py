@@ -170,6 +170,7 @@ class JobRun:
             threads=threads,
             secrets=secrets,
             batches=batches if spec.batching else None,
+            cache=self._store.cache,
         )
         with batches, ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
             try:

@@ -32,6 +32,7 @@ class Task:
     threads: int
     secrets: Secrets = NO_SECRETS
     batches: Batches | None = None
+    cache: Path | None = None
 
 
 @dataclass
@@ -188,6 +189,7 @@ def _command(
         secrets=task.secrets,
         mounts=mounts,
         read_only=tuple(layout.linked),
+        cache=task.cache,
     )
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from aeolian.engine.programs import landlock
 from aeolian.engine.programs.read_only import works_in
 from aeolian.engine.programs.secrets import NO_SECRETS, Secrets, resolve_mounts
 from aeolian.engine.specs.spec import Spec
 
 _ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
 _PYTHONS = {"python", "python3"}
+_CACHE_VARIABLES = ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -27,7 +29,7 @@ class Command:
     """A datum's command in the words of its spec, and the folders that stand for /pfs and /src.
 
     `read_only`: files of /pfs that are objects of the store. `worker`: for a program of many datums, the folder of what
-    it needs to reach its worker where there is no network.
+    it needs to reach its worker where there is no network. `cache`: what a program may keep there, later ones find.
     """
 
     argv: tuple[str, ...]
@@ -44,6 +46,7 @@ class Command:
     mounts: tuple[tuple[str, Path], ...] = ()
     read_only: tuple[Path, ...] = ()
     worker: Path | None = None
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Launch:
     """What to start: arguments, environment, folder, and the bytes of its standard input, None for none.
 
     `read_only` are files that it must not be able to change. `worker` is the folder through which a program of many
-    datums reaches its worker; None if it is told a port of this machine.
+    datums reaches its worker; None if it is told a port of this machine. `writable` are the only folders that it can
+    write to, but for those that belong to nobody; None where nothing is done about that.
     """
 
     argv: list[str]
@@ -60,6 +64,7 @@ class Launch:
     stdin: bytes | None
     read_only: tuple[Path, ...] = ()
     worker: Path | None = None
+    writable: tuple[Path, ...] | None = None
 
 
 class Executor(Protocol):
@@ -123,7 +128,7 @@ class ProcessExecutor:
         argv = [here(word) for word in command.argv]
         if argv[0] in _PYTHONS:
             argv[0] = sys.executable
-        environment = _inherited() | thread_environment(command.threads)
+        environment = _inherited() | thread_environment(command.threads) | _caches(command.cache)
         environment |= {
             "TMPDIR": str(command.temporary),
             **{name: here(value) for name, value in command.environment.items()},
@@ -131,7 +136,10 @@ class ProcessExecutor:
         }
         folder = Path(here(command.working_dir)) if command.working_dir else command.pfs.parent
         stdin = stdin_bytes(tuple(here(line) for line in command.stdin))
-        return Launch(argv, environment, folder, stdin, command.read_only)
+        own = (command.pfs.parent, *([command.cache] if command.cache else []))
+        return Launch(
+            argv, environment, folder, stdin, command.read_only, writable=own if landlock.works_here() else None
+        )
 
     def settle(self, command: Command) -> None:
         """It did run here."""
@@ -152,6 +160,11 @@ def _resolve(text: str, pfs: Path, source: Path | None) -> str:
         return str(source) if source else found[0]
 
     return _ROOTS.sub(folder, text)
+
+
+def _caches(folder: Path | None) -> dict[str, str]:
+    """Where libraries keep what they have computed once, since they cannot write to the person's own folders."""
+    return dict.fromkeys(_CACHE_VARIABLES, str(folder)) if folder else {}
 
 
 def _inherited() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from aeolian.engine.programs import read_only
 from aeolian.engine.programs.executors import Launch
+from aeolian.engine.programs.landlock import start_confined
 from aeolian.engine.programs.strays import adopt_orphans, end_strays
 from aeolian.next_datum import PORT_VARIABLE
 
@@ -75,21 +76,14 @@ class Processes:
                 stdin = stack.enter_context((scratch / "stdin").open("rb"))
             start = None
             if launch.read_only:
-                start = stack.enter_context(read_only.Start(launch.argv, launch.folder, launch.read_only))
+                start = stack.enter_context(
+                    read_only.Start(launch.argv, launch.folder, launch.read_only, launch.writable)
+                )
             with self._lock:
                 if self.stopped:
                     return Exit(None, "stopped", started=False)
                 try:
-                    process = subprocess.Popen(
-                        start.argv if start else launch.argv,
-                        stdin=stdin,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                        cwd=launch.folder,
-                        env=launch.environment,
-                        start_new_session=True,
-                        pass_fds=start.handed if start else (),
-                    )
+                    process = _start(launch, start, stdin, log)
                 except (OSError, ValueError) as error:
                     return Exit(None, _cannot_start(launch, error), started=False)
                 self._groups.add(process.pid)
@@ -131,6 +125,29 @@ class Processes:
         if late.is_set():
             return Exit(code, too_long(timeout_s or 0.0), acceptable=False)
         return Exit(code, _meaning(code))
+
+
+def _start(
+    launch: Launch, through: read_only.Start | None, stdin: BinaryIO | int, log: BinaryIO
+) -> "subprocess.Popen[bytes]":
+    """Start the process of `launch`, by `through` where that is given, where it may write as `launch` says."""
+
+    def start() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            through.argv if through else launch.argv,
+            stdin=stdin,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=launch.folder,
+            env=launch.environment,
+            start_new_session=True,
+            pass_fds=through.handed if through else (),
+        )
+
+    # What is started through `read_only` has to mount first, and confines itself after that.
+    if launch.writable is None or through:
+        return start()
+    return start_confined(start, launch.writable, log)
 
 
 def too_long(timeout_s: float) -> str:

@@ -10,6 +10,7 @@ alone, and little of it.
 """
 
 import ctypes
+import importlib.util
 import os
 import signal
 import subprocess
@@ -34,11 +35,14 @@ _KEPT = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 class Start:
     """How to start a program through here, in a `with` statement: `argv`, with the descriptors `handed` on to it."""
 
-    def __init__(self, argv: Sequence[str], folder: Path, files: Sequence[Path]) -> None:
+    def __init__(
+        self, argv: Sequence[str], folder: Path, files: Sequence[Path], writable: Sequence[Path] | None = None
+    ) -> None:
         self._report, self._told = os.pipe()
         self.handed = (self._told,)
         script = [sys.executable, "-I", "-S", __file__, str(self._told), str(folder), str(len(files))]
-        self.argv = [*script, *map(str, files), *argv]
+        confined = [str(len(writable)), *map(str, writable)] if writable is not None else ["-1"]
+        self.argv = [*script, *map(str, files), *confined, *argv]
 
     def failure(self) -> OSError | None:
         """Why the program could not be started, once that is known; None if it runs. To be asked after the start."""
@@ -66,7 +70,7 @@ def works_in(folder: Path) -> bool:
     if sys.platform != "linux":
         return False
     with tempfile.NamedTemporaryFile(dir=folder, prefix="probe-") as probe:
-        argv = [sys.executable, "-I", "-S", __file__, "-1", str(folder), "1", probe.name]
+        argv = [sys.executable, "-I", "-S", __file__, "-1", str(folder), "1", probe.name, "-1"]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 
@@ -101,8 +105,19 @@ def _can_be_written(path: str) -> bool:
     return True
 
 
+def _confine(folders: Sequence[str]) -> None:
+    """As `landlock` does it, loaded by its path: a script has no packages, and its folder holds names of modules."""
+    path = Path(__file__).with_name("landlock.py")
+    spec = importlib.util.spec_from_file_location("landlock", path)
+    assert spec is not None and spec.loader is not None
+    landlock = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(landlock)
+    landlock.restrict_thread(folders, 1)
+
+
 def _main(told: int, folder: str, count: int, *words: str) -> int:
-    files, argv = words[:count], words[count:]
+    files, confined, rest = words[:count], int(words[count]), words[count + 1 :]
+    folders, argv = rest[: max(confined, 0)], rest[max(confined, 0) :]
     try:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.mount.argtypes = (*[ctypes.c_char_p] * 3, ctypes.c_ulong, ctypes.c_char_p)
@@ -113,6 +128,8 @@ def _main(told: int, folder: str, count: int, *words: str) -> int:
             return int(any(map(_can_be_written, files)))
         # The folder it was in is seen without the mounts; the same name, looked up again, is seen with them.
         os.chdir(folder)
+        if confined >= 0:
+            _confine(folders)
         os.set_inheritable(told, False)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)

@@ -25,6 +25,7 @@ class Store:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self.scratch.mkdir(exist_ok=True)
+            self.cache.mkdir(exist_ok=True)
         except OSError as error:
             remedy = f"Give a folder that can be written with {HOME_VARIABLE}."
             raise StorageError(f"{self.home} cannot be made: {error.strerror}.", remedy=remedy) from None
@@ -37,6 +38,11 @@ class Store:
     def scratch(self) -> Path:
         """Where datums run: a folder each, removed afterwards."""
         return self.home / "scratch"
+
+    @property
+    def cache(self) -> Path:
+        """What programs' libraries keep for the next time: of use to them, and to nobody else."""
+        return self.home / "cache"
 
     @property
     def lock(self) -> Path:
