@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aeolian.cli.common import command, executor_option, no_run_option, open_store, size_text, warn
+from aeolian.cli.common import command, no_run_option, open_store, size_text, warn
 from aeolian.cli.output import Output, output_option, own_output_option, print_facts, print_table
 from aeolian.cli.raw import make_file_info
 from aeolian.cli.running import run_outstanding
-from aeolian.cli.serving import serve_store
 from aeolian.engine.versions import files, repos
 from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.selection import Item, Selection, select
-from aeolian.engine.watch import Watcher
 from aeolian.errors import EXIT_FAILURE, UsageError
 from aeolian.names import printable
 
@@ -198,26 +196,6 @@ def delete_file(place: str, recursive: bool, no_run: bool) -> None:
         commit, count = files.delete_path(store, address, recursive=recursive)
         warn(f"{count} files removed in commit {address.repo}@{commit.id}")
         run_outstanding(store, no_run=no_run)
-
-
-@command(example="aeolian watch my-songs/ audio-unprocessed@master")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
-@click.option("--interval", default=2.0, show_default=True, help="Seconds between two looks at the folder.")
-@executor_option
-def watch(folder: Path, place: str, interval: float) -> None:
-    """Put a folder's changes into a repo as they come, and run what follows. Ends with Ctrl-C.
-
-    Files that come together are one commit; a file that is still growing waits. Cron inputs tick meanwhile.
-    """
-    with open_store() as store:
-        watcher = Watcher(store, folder, parse_address(place))
-
-        def look() -> None:
-            if count := watcher.step():
-                warn(f"{count} files changed")
-
-        serve_store(store, interval, look, what=f"watching {folder}")
 
 
 @command(example="aeolian lineage rendered-music@master:/song.wav\naeolian lineage midi@master:/a.mid --picture a.svg")

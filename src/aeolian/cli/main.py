@@ -80,7 +80,7 @@ COMMANDS: dict[str, Any] = {
     ),
     "up": (f"{_PIPELINES}up", "Make or change every pipeline of a folder, and run them."),
     "wait": (f"{_JOBS}wait", "Do what is outstanding; return when nothing is left."),
-    "watch": (f"{_FILES}watch", "Put a folder's changes into a repo, as they come."),
+    "watch": ("aeolian.cli.watching:watch", "Put a folder's changes into a repo, as they come."),
     "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
     "logs": (f"{_JOBS}logs", "Show what programs wrote."),
     "draw": ("aeolian.cli.drawing:draw", "Draw what feeds what, as a picture or on the terminal."),

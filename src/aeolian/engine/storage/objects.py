@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,9 +145,12 @@ class Intake:
         With `take`, the file itself becomes the object, if it is large, has no second name, and lies on the
         same file system. Raises `OSError` if it cannot be read.
         """
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # A pipe that has taken the file's place is not waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file", str(path))
             if status.st_size <= SMALL_BYTES:
                 return self._add_stream(file)
             if take and status.st_nlink == 1 and status.st_dev == self._objects.folder.stat().st_dev:

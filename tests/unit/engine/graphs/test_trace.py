@@ -1,4 +1,4 @@
-"""Lineage, and a watched folder."""
+"""Lineage."""
 
 from xml.etree import ElementTree
 
@@ -9,8 +9,6 @@ from aeolian.engine.graphs.dag_svg import svg
 from aeolian.engine.graphs.lineage import lineage
 from aeolian.engine.graphs.lineage_graph import lineage_graph
 from aeolian.engine.versions.addresses import parse_address
-from aeolian.engine.versions.commits import list_commits
-from aeolian.engine.watch import Watcher
 from aeolian.errors import UsageError
 
 
@@ -52,27 +50,3 @@ def test_lineage_as_a_graph_and_a_picture(bench):
     assert "by b: /bin/sh -ec 'cat /pfs/a/* > /pfs/out/all'" in told
     assert f"program {origin.program}" in told
     assert all(any(part.sha256 in title for title in titles) for part in origin.inputs)
-
-
-def test_a_watched_folder_becomes_commits_of_whole_files(bench):
-    bench.repo("songs")
-    folder = bench.folder / "watched"
-    folder.mkdir()
-    watcher = Watcher(bench.store, folder, parse_address("songs@master"))
-    assert (watcher.step(), watcher.step()) == (0, 0)
-    (folder / "a.mp3").write_text("half")
-    (folder / "Ä.mp3").write_text("umlaut")
-    (folder / ".hidden").write_text("x")
-    (folder / "b.mp3.part").write_text("x")
-    assert watcher.step() == 0, "seen once: it may still grow"
-    (folder / "a.mp3").write_text("the whole")
-    assert watcher.step() == 0
-    assert watcher.step() == 2
-    assert sorted(bench.contents("songs").values()) == ["the whole", "umlaut"]
-    assert watcher.step() == 0
-    (folder / "a.mp3").unlink()
-    assert (watcher.step(), watcher.step()) == (0, 1)
-    assert list(bench.contents("songs").values()) == ["umlaut"]
-    again = Watcher(bench.store, folder, parse_address("songs@master"))
-    assert (again.step(), again.step()) == (0, 0), "what is there already makes no commit"
-    assert len(list_commits(bench.store, "songs")) == 2
