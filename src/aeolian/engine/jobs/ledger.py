@@ -15,6 +15,7 @@ from aeolian.engine.storage.trees import DatumRun, encode_entries
 from aeolian.engine.versions.catalog import Pipeline
 from aeolian.engine.versions.endings import OUTSTANDING, close_job, kill_job, last_good
 from aeolian.engine.versions.merge import merge
+from aeolian.errors import StorageError
 
 # What a job reads of a branch: the newest commit up to the job's own set, if nobody can still put files into it.
 _READ_BY_SET = "repo = ? AND branch = ? AND seq <= ? AND state != 'open' ORDER BY seq DESC LIMIT 1"
@@ -191,7 +192,11 @@ def fail(store: Store, job: Job, reason: str, done: Mapping[str, Known] | None, 
         refuse_ended(store, job)
         base = last_good(store, job.pipeline_row, job.seq)
         datums = _tree(store, done) if done is not None else ""
-        tree = merge(store, base, datums, leave_out_clashes=True) if done is not None else base[1]
+        try:
+            tree = merge(store, base, datums, leave_out_clashes=True) if done is not None else base[1]
+        except StorageError:
+            # Damage must not keep the job from its end.
+            datums, tree = "", base[1]
         close_job(store, job.row, "failure", reason, counts, datums, tree)
 
 
