@@ -60,6 +60,10 @@ class WavReader(Closing):
 
     def __init__(self, path: Path) -> None:
         try:
+            path.open("rb").close()
+        except OSError as error:
+            raise InputError(f"cannot be opened: {error.strerror}") from error
+        try:
             self._file = soundfile.SoundFile(path)
         except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
             raise InputError(f"cannot be read as audio: {_reason(error)}") from error

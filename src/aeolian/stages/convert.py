@@ -108,9 +108,9 @@ def clipped_samples(pcm: bytes) -> int:
 def run(config: Config) -> None:
     """Converts every recording below `config.input`. Raises `AeolianError` if there is none that could be."""
     output = output_folder(config.output)
-    found = sources(config.input, output)
-    stems = assign_stems(found, alone=in_worker())
     report = StageReport("convert")
+    found = sources(config.input, output, report)
+    stems = assign_stems(found, alone=in_worker())
     stop = threading.Event()
     songs = {name: _Song(path, output / f"{stems[name]}.wav", config, stop) for name, path in found.items()}
     with progress("converting") as tell, _pool(stop) as pool:

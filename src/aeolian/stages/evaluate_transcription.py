@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import InputError, UsageError
+from aeolian.stages.folders import input_files
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
+from aeolian.stages.report import StageReport
 from aeolian.stages.transcribers import BACKENDS, BASIC_PITCH, ONSETS_FRAMES, Options, Transcribers
 
 if TYPE_CHECKING:
@@ -75,10 +77,9 @@ def evaluate(config: Config) -> list[System]:
 def _references(folder: Path) -> list[Reference]:
     from aeolian.transcription.training.corpus import MIDI_SUFFIXES, TABLE_SUFFIXES, paired_files, read_truth
 
-    if not folder.is_dir():
-        raise UsageError(f"The folder {folder} does not exist.", remedy="Give a folder with the true notes.")
-    audio_of = {truth: audio for audio, truth in paired_files(folder)}
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (*MIDI_SUFFIXES, *TABLE_SUFFIXES))
+    everything = _files(folder)
+    audio_of = {truth: audio for audio, truth in paired_files(everything)}
+    files = sorted(path for path in everything if path.suffix.lower() in (*MIDI_SUFFIXES, *TABLE_SUFFIXES))
     stems = {truth.with_suffix("") for truth in audio_of}
     found = []
     for path in files:
@@ -97,6 +98,13 @@ def _references(folder: Path) -> list[Reference]:
     return found
 
 
+def _files(folder: Path) -> list[Path]:
+    """List the files below `folder`; those that cannot be read are named on stderr."""
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file.", remedy="Give the folder that it lies in.")
+    return input_files(folder, StageReport("evaluate"))
+
+
 def _keys(path: Path) -> "Notes | None":
     """The notes as the keys have them, if the file has a pedal."""
     from aeolian.formats.midi import read_midi, read_parts
@@ -113,7 +121,7 @@ def _given(folder: Path, references: list[Reference]) -> Iterator["Notes"]:
     from aeolian.formats.midi import read_midi
     from aeolian.music.notes import Notes
 
-    files = {path.stem: path for path in sorted(folder.rglob("*")) if path.suffix.lower() in (".mid", ".midi")}
+    files = {path.stem: path for path in sorted(_files(folder)) if path.suffix.lower() in (".mid", ".midi")}
     known = {Path(reference.name).name for reference in references}
     if not known & set(files):
         raise UsageError(f"{folder} holds no transcription of any reference.", remedy="Name them NAME.mid.")

@@ -1,35 +1,75 @@
 """The folders a stage reads and writes: listed safely, in a fixed order, written whole or not at all."""
 
+import errno
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from aeolian.errors import UsageError
-from aeolian.stages.report import REPORT_NAME
+from aeolian.stages.report import REPORT_NAME, StageReport
 
 
-def input_files(folder: Path) -> list[Path]:
-    """Every regular file below `folder`, sorted by relative path, without hidden files and our own reports.
+def input_files(folder: Path, report: StageReport) -> list[Path]:
+    """List every regular file below `folder`, folder by folder in order of name, without hidden files and our reports.
 
-    Devices, pipes and dangling links are left out; links to folders are not followed, since they may go in
-    circles. Raises `UsageError` if `folder` is no folder that can be read.
+    `report` names what is passed over. As failed: a folder or file that cannot be read. As skipped: a link to a folder
+    (it may go in circles), a link that leads nowhere, a device, a pipe. Nothing of it ends the stage.
+    Raises `UsageError` if `folder` itself is not there or cannot be read.
     """
-    if folder.is_file():
-        return [folder]
-    if not folder.is_dir():
-        raise UsageError(f"The input folder {folder} does not exist.", remedy="Give a folder that holds the files.")
+    try:
+        if stat.S_ISREG(folder.stat().st_mode):
+            return [folder]
+        os.scandir(folder).close()
+    except OSError as error:
+        raise _unusable(folder, error) from error
     found = []
-    for directory, names, files in os.walk(folder):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(directory, name)
-            if name.startswith(".") or name == REPORT_NAME or not path.is_file():
+
+    def fail(error: OSError) -> None:
+        name = os.path.relpath(os.fsdecode(error.filename), folder)
+        report.fail(Path(name).as_posix(), f"cannot be read: {error.strerror}")
+
+    for directory, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names = sorted(name for name in files if not name.startswith(".") and name != REPORT_NAME)
+        for path in (Path(directory, name) for name in (*names, *folders)):
+            try:
+                reason = _reason_to_skip(path)
+            except OSError as error:
+                fail(error)
+                folders[:] = [name for name in folders if name != path.name]
                 continue
-            found.append(path)
+            if reason:
+                report.skip(path.relative_to(folder).as_posix(), reason)
+            elif not path.is_dir():
+                found.append(path)
     return found
+
+
+def _reason_to_skip(path: Path) -> str:
+    """Say why `path` is neither a folder to walk nor a file to read; empty if it is one. Raises `OSError`."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        if path.is_symlink() and error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return "a link that leads nowhere"
+        if error.errno == errno.ELOOP:
+            return "a link that leads to itself"
+        raise
+    if stat.S_ISDIR(mode):
+        return "a link to a folder, which is not followed: it may go in circles" if path.is_symlink() else ""
+    return "" if stat.S_ISREG(mode) else "no file (a device, a pipe or a socket)"
+
+
+def _unusable(folder: Path, error: OSError) -> UsageError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return UsageError(f"The input folder {folder} does not exist.", remedy="Give a folder that holds the files.")
+    return UsageError(
+        f"The input folder {folder} cannot be read: {error.strerror}.", remedy="Check who may read it (ls -ld)."
+    )
 
 
 def output_folder(folder: Path) -> Path:

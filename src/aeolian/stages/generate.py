@@ -133,13 +133,13 @@ def _run_file(config: Config, model: "ModelConfig", weights: "Weights") -> None:
 
 def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "Weights") -> None:
     """Each seed of a folder to `<its standard name>.mid`, on all cores; a broken one is named, the others go on."""
-    found = input_files(inputs)
+    report = StageReport("generate")
+    found = input_files(inputs, report)
     relative = {path: path.relative_to(inputs).as_posix() for path in found}
     seeds = [path for path in found if path.suffix.lower() in EXTENSIONS]
-    if not seeds and not in_worker():
+    if not seeds and not report.count("failed") and not in_worker():
         raise UsageError(f"No MIDI file (.mid, .midi) in {inputs}.", remedy="Name a folder that holds seeds.")
     output = output_folder(config.save_path or DEFAULT_FOLDER)
-    report = StageReport("generate")
     for path in found:
         if path not in seeds:
             report.skip(relative[path], "not a MIDI file by its name")

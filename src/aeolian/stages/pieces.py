@@ -23,7 +23,7 @@ def read_pieces(folder: Path, stage: str, show: Report) -> list[SongExample]:
     from aeolian.music.codec import encode
 
     report = StageReport(stage)
-    files = [path for path in input_files(folder) if path.suffix.lower() in {*MIDI_EXTENSIONS, ".tfrecord"}]
+    files = [path for path in input_files(folder, report) if path.suffix.lower() in {*MIDI_EXTENSIONS, ".tfrecord"}]
     pieces: list[SongExample] = []
     for done, path in enumerate(files, start=1):
         name = path.name if path == folder else path.relative_to(folder).as_posix()

@@ -32,12 +32,12 @@ def run(config: Config) -> None:
     from aeolian.formats.song_example import SongExample, write_song
     from aeolian.music.codec import encode
 
-    files = input_files(config.midi_dir)
+    report = StageReport("preprocess")
+    files = input_files(config.midi_dir, report)
     output = output_folder(config.output_dir)
     root = config.midi_dir if config.midi_dir.is_dir() else config.midi_dir.parent
     relative = {path: path.relative_to(root).as_posix() for path in files}
     stems = names.assign_stems(relative.values(), alone=in_worker(), plain_extension="mid")
-    report = StageReport("preprocess")
 
     def convert(path: Path, entry: Entry) -> None:
         stem = stems[relative[path]]

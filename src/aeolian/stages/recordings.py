@@ -10,18 +10,18 @@ from aeolian.stages.folders import input_files
 from aeolian.stages.report import StageReport
 
 
-def sources(folder: Path, output: Path) -> dict[str, Path]:
+def sources(folder: Path, output: Path, report: StageReport) -> dict[str, Path]:
     """The files below `folder` by their names relative to it, without what lies in `output`.
 
-    Any may be a recording: that is told by its content. Raises `UsageError` if `folder` is not there, or is `output`.
+    Any may be a recording: that is told by its content. `report` names what cannot be read.
+    Raises `UsageError` if `folder` is not there, or is `output`.
     """
     base = folder.parent if folder.is_file() else folder
     if base.resolve() == output.resolve():
         raise UsageError("Input and output are the same folder.", remedy="Give another --output.")
     inside = output.resolve()
-    return {
-        path.relative_to(base).as_posix(): path for path in input_files(folder) if inside not in path.resolve().parents
-    }
+    found = [path for path in input_files(folder, report) if inside not in path.resolve().parents]
+    return {path.relative_to(base).as_posix(): path for path in found}
 
 
 def record(report: StageReport, name: str, outputs: list[str], work: Callable[[], dict[str, Any]]) -> None:

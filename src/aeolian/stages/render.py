@@ -42,14 +42,14 @@ def run(config: Config) -> None:
 
     Raises UsageError when there is no input folder, no MIDI file in it, or no such soundfont or program.
     """
-    found = input_files(config.input)
+    summary = StageReport(STAGE)
+    found = input_files(config.input, summary)
     folder = config.input if config.input.is_dir() else config.input.parent
     names = [path.relative_to(folder).as_posix() for path in found]
     songs = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
-    if not songs and not in_worker():
+    if not songs and not summary.count("failed") and not in_worker():
         raise UsageError(f"No MIDI file (.mid, .midi) in {config.input}.", remedy="Name a folder that holds some.")
     output = output_folder(config.output)
-    summary = StageReport(STAGE)
     for name in sorted(set(names) - set(songs)):
         summary.skip(name, "not a MIDI file by its name")
 

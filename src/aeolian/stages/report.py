@@ -53,9 +53,14 @@ class StageReport:
         try:
             yield entry
         except InputError as error:
-            entry.status, entry.reason, entry.outputs = "failed", str(error), []
-            log.warning("%s: %s: %s", self.stage, entry.input, error)
+            self.fail(name, str(error))
+            return
         self.entries.append(entry)
+
+    def fail(self, name: str, reason: str) -> None:
+        """Records an input that cannot be used, and names it on stderr."""
+        self.entries.append(Entry(printable(name), "failed", reason=reason))
+        log.warning("%s: %s: %s", self.stage, printable(name), reason)
 
     def skip(self, name: str, reason: str) -> None:
         """Records an input that is not this stage's business (a picture among the songs)."""

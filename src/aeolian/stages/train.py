@@ -156,7 +156,7 @@ def run(config: Config) -> None:
 def _songs(folder: Path, report: StageReport) -> list[SongExample]:
     """The songs of every TFRecord file below `folder`; unusable files are told and left out."""
     songs: list[SongExample] = []
-    for path in input_files(folder):
+    for path in input_files(folder, report):
         name = path.name if path == folder else path.relative_to(folder).as_posix()
         if path.suffix != ".tfrecord":
             report.skip(name, "not a .tfrecord file")

@@ -81,9 +81,9 @@ def run(config: Config) -> None:
 
 def _transcribe_all(config: Config, transcribers: Transcribers) -> None:
     output = output_folder(config.output)
-    found = sources(config.input, output)
-    stems = assign_stems(found, alone=in_worker(), plain_extension="wav")
     report = StageReport("transcribe")
+    found = sources(config.input, output, report)
+    stems = assign_stems(found, alone=in_worker(), plain_extension="wav")
     with progress("transcribing") as tell:
         for number, (name, path) in enumerate(found.items()):
 

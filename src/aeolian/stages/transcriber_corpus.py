@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import UsageError
+from aeolian.stages.folders import input_files
 from aeolian.stages.report import StageReport
 
 if TYPE_CHECKING:
@@ -46,14 +47,15 @@ class Corpus:
         report: StageReport,
     ) -> "Corpus":
         """What the folders hold. Raises UsageError if there is nothing to learn from."""
-        from aeolian.transcription.training.corpus import split_songs
+        from aeolian.transcription.training.corpus import maestro_splits, split_songs
 
-        songs, pairs = _found(folder, report)
+        files = _files(folder, report)
+        songs, pairs = _found(folder, files, report)
         if validation is not None:
-            held_out_songs, held_out_pairs = _found(validation, report)
+            held_out_songs, held_out_pairs = _found(validation, _files(validation, report), report)
         else:
             songs, held_out_songs = split_songs(songs)
-            pairs, held_out_pairs = _split_pairs(folder, pairs)
+            pairs, held_out_pairs = _split_pairs(maestro_splits(files), pairs)
         if not songs and not pairs:
             raise UsageError(
                 f"{folder} holds nothing to learn from: no recording with its notes, and no MIDI file.",
@@ -61,8 +63,8 @@ class Corpus:
             )
         if not held_out_songs and not held_out_pairs:
             log.info("train-transcriber: too few songs to hold any out; there is no validation")
-        fonts = _soundfonts(soundfonts, folder) if songs or held_out_songs else []
-        other = _soundfonts(validation_soundfonts, folder) if validation_soundfonts else fonts
+        fonts = _soundfonts(soundfonts, files, report) if songs or held_out_songs else []
+        other = _soundfonts(validation_soundfonts, files, report) if validation_soundfonts else fonts
         return Corpus(songs, held_out_songs, pairs, held_out_pairs, fonts, other)
 
     def renderer(self, folder: Path, *, hours: float, seed: int, workers: int) -> "Renderer":
@@ -126,25 +128,29 @@ def _digest(songs: "Iterable[Song]", soundfonts: Iterable[Path], seed: int) -> s
     return digest.hexdigest()[:16]
 
 
-def _found(folder: Path, report: StageReport) -> "tuple[list[Song], list[PairFiles]]":
+def _files(folder: Path, report: StageReport) -> list[Path]:
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file.", remedy="Give a folder of recordings with their notes, or of MIDI.")
+    return input_files(folder, report)
+
+
+def _found(folder: Path, files: list[Path], report: StageReport) -> "tuple[list[Song], list[PairFiles]]":
     from aeolian.transcription.training.corpus import midi_files, paired_files, read_song
 
-    if not folder.is_dir():
-        raise UsageError(f"The input folder {folder} does not exist.", remedy="Give a folder that holds the files.")
     songs: list[Song] = []
-    for path in midi_files(folder):
+    for path in midi_files(files):
         name = path.relative_to(folder).as_posix()
         with report.entry(name) as entry:
             songs.append(read_song(path, name))
             entry.details = {"notes": len(songs[-1].notes)}
-    return songs, [(a.relative_to(folder).as_posix(), a, n) for a, n in paired_files(folder)]
+    pairs = [(a.relative_to(folder).as_posix(), a, n) for a, n in paired_files(files)]
+    return songs, pairs
 
 
-def _split_pairs(folder: Path, pairs: list[PairFiles]) -> tuple[list[PairFiles], list[PairFiles]]:
+def _split_pairs(table: dict[str, str], pairs: list[PairFiles]) -> tuple[list[PairFiles], list[PairFiles]]:
     """By the table of MAESTRO where there is one (its test files are left out), else by a hash of the notes."""
-    from aeolian.transcription.training.corpus import VALIDATION_ONE_IN, maestro_splits
+    from aeolian.transcription.training.corpus import VALIDATION_ONE_IN
 
-    table = maestro_splits(folder)
     sides: dict[str, list[PairFiles]] = {"train": [], "validation": [], "test": []}
     for pair in pairs:
         name, _, notes = pair
@@ -156,14 +162,17 @@ def _split_pairs(folder: Path, pairs: list[PairFiles]) -> tuple[list[PairFiles],
     return sides["train"], sides["validation"]
 
 
-def _soundfonts(path: Path | None, folder: Path) -> list[Path]:
-    """The soundfonts to play with. Raises UsageError if there is none, or one cannot be read."""
+def _soundfonts(path: Path | None, beside: list[Path], report: StageReport) -> list[Path]:
+    """List the soundfonts to play with: of `path`, or else those `beside` the songs.
+
+    Raises UsageError if there is none, or one cannot be read.
+    """
     from aeolian.rendering.player import programs
     from aeolian.rendering.synthesis import default_soundfont
 
     found = [path] if path is not None and path.is_file() else []
     if not found:
-        inside = (path or folder).rglob("*")
+        inside = beside if path is None else input_files(path, report)
         found = sorted(file for file in inside if file.suffix.lower() in SOUNDFONT_SUFFIXES)
     if not found and path is not None:
         raise UsageError(f"{path} holds no soundfont.", remedy="Give a folder of .sf2 or .sf3 files, or one file.")

@@ -80,10 +80,11 @@ def test_input_files_are_sorted_and_leave_out_what_is_no_input(tmp_path: Path) -
     for name in ("b.mp3", "a/c.mp3", ".hidden", ".git/x", "report.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "dangling").symlink_to("nowhere")
-    assert [p.relative_to(tmp_path).as_posix() for p in input_files(tmp_path)] == ["b.mp3", "a/c.mp3"]
-    assert input_files(tmp_path / "b.mp3") == [tmp_path / "b.mp3"]
+    report = StageReport("convert")
+    found = input_files(tmp_path, report)
+    assert [p.relative_to(tmp_path).as_posix() for p in found] == ["b.mp3", "a/c.mp3"]
+    assert input_files(tmp_path / "b.mp3", report) == [tmp_path / "b.mp3"]
+    assert report.entries == []
 
 
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

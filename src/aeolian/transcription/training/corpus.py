@@ -7,7 +7,7 @@ validation and for test. Anything without such a table is split by the content o
 
 import csv
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,22 +45,21 @@ class Pair:
     notes: Notes
 
 
-def paired_files(folder: Path) -> list[tuple[Path, Path]]:
-    """(audio, notes) below `folder`, sorted: each audio file that has a file of notes of its name beside it."""
-    found = []
-    for audio in sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES):
+def paired_files(files: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Find the (audio, notes) among `files`, sorted: each audio file with a file of notes of its name beside it."""
+    there, found = set(files), []
+    for audio in sorted(path for path in files if path.suffix.lower() in AUDIO_SUFFIXES):
         for suffix in (*MIDI_SUFFIXES, *TABLE_SUFFIXES):
-            if (truth := audio.with_suffix(suffix)).is_file():
+            if (truth := audio.with_suffix(suffix)) in there:
                 found.append((audio, truth))
                 break
     return found
 
 
-def midi_files(folder: Path) -> list[Path]:
-    """MIDI files below `folder` without a recording beside them, sorted."""
-    taken = {truth for _, truth in paired_files(folder)}
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
-    return [path for path in files if path not in taken]
+def midi_files(files: Sequence[Path]) -> list[Path]:
+    """Find the MIDI files among `files` without a recording beside them, sorted."""
+    taken = {truth for _, truth in paired_files(files)}
+    return sorted(path for path in files if path.suffix.lower() in MIDI_SUFFIXES and path not in taken)
 
 
 def read_truth(path: Path) -> Notes:
@@ -103,10 +102,10 @@ def read_song(path: Path, name: str) -> Song:
     return Song(name, notes, PedalEvents(times_s[order], values[order]))
 
 
-def maestro_splits(folder: Path) -> dict[str, str]:
-    """audio file name → train, validation or test, from every `maestro-*.csv` below `folder`; empty without one."""
+def maestro_splits(files: Sequence[Path]) -> dict[str, str]:
+    """Read audio file name → train, validation or test from every `maestro-*.csv` among `files`; empty without one."""
     splits: dict[str, str] = {}
-    for path in sorted(folder.rglob("maestro-*.csv")):
+    for path in sorted(path for path in files if path.match("maestro-*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 if row.get("audio_filename") and row.get("split"):
