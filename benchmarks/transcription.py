@@ -135,13 +135,13 @@ def work(name, files, model):
 
 
 def hear_ours():
-    from aeolian.formats.wav import WavReader
+    from aeolian.stages.recordings import open_recording
     from aeolian.transcription.basic_pitch import BasicPitch
 
     model = BasicPitch()
 
     def hear(file):
-        with WavReader(file) as recording:
+        with open_recording(file) as recording:
             return model.transcribe(recording).rows()
 
     return hear
@@ -169,7 +169,7 @@ def hear_network():
 
 
 def hear_onsets_frames(folder):
-    from aeolian.formats.wav import WavReader
+    from aeolian.stages.recordings import open_recording
     from aeolian.stages.shipped_models import shipped_models
     from aeolian.stages.transcribers import SHIPPED
     from aeolian.transcription.onsets_and_frames.config import PRESETS
@@ -187,7 +187,7 @@ def hear_onsets_frames(folder):
         model = OnsetsFrames(folder)
 
     def hear(file):
-        with WavReader(file) as recording:
+        with open_recording(file) as recording:
             return model.transcribe(recording).rows()
 
     return hear, flops_a_second(model.config)

@@ -1,5 +1,7 @@
 """PCM WAV, written block by block; WAV and everything else that libsndfile reads, read block by block.
 
+`recording.open_recording` chooses between this reader and ffmpeg.
+
 Samples are float32 in [-1, 1] of shape [frames, channels]; a sample x is stored as round(32768 x), clipped to
 16 bits, so what was read as 16-bit PCM is written back bit for bit. `pcm_wav` tells of the file itself.
 """
@@ -13,10 +15,13 @@ from numpy.typing import NDArray
 
 from aeolian.errors import InputError
 from aeolian.formats.closing import Closing
+from aeolian.formats.opened import opened
 from aeolian.formats.pcm_wav import PcmWriter
+from aeolian.formats.sizes import find_sound
 
 _PIECE_FRAMES = 1 << 14
 _FULL_SCALE = 32768.0
+_UNKNOWN_FRAMES = 1 << 40
 
 
 class WavWriter(PcmWriter):
@@ -59,10 +64,8 @@ class WavReader(Closing):
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            raise InputError(f"cannot be opened: {error.strerror}") from error
+        with opened(path) as file:
+            sound = find_sound(file)
         try:
             self._file = soundfile.SoundFile(path)
         except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
@@ -71,8 +74,18 @@ class WavReader(Closing):
         self.channels: int = self._file.channels
         self.frames: int = self._file.frames
         self.format: str = self._file.format
+        self.floats: bool = self._file.subtype in ("FLOAT", "DOUBLE")
+        self.declared_s = sound.declared_s if sound is not None else None
+        # libsndfile trusts the length that an MP3 or the first link of an Ogg seems to have.
+        counted = sound is not None or (self.format == "FLAC" and self.frames < _UNKNOWN_FRAMES)
+        self.sure_of_end = counted and self.frames > 0
         self.read_frames = 0
         self.complaint = ""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is wrong with the file, as far as it has been read."""
+        return [f"the recording is damaged: {self.complaint}"] if self.complaint else []
 
     def blocks(self, frames: int) -> Iterator[NDArray[np.float32]]:
         """The samples from here on, float32[≤ frames, channels] at a time; the last block is shorter.

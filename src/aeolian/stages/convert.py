@@ -21,10 +21,9 @@ from aeolian.stages.recordings import record, sources
 from aeolian.stages.report import StageReport, in_worker
 
 if TYPE_CHECKING:
-    from pydub import AudioSegment
-
     from aeolian.formats.audio_probe import Probe
-    from aeolian.formats.ffmpeg import Decoding
+    from aeolian.formats.decoding import Decoding
+    from aeolian.formats.unfit import Unfit
 
 BLOCK_S = 5.0
 WORKERS = 2
@@ -32,8 +31,6 @@ PERCENT = 100
 SECONDS_BETWEEN_REPORTS = 0.2
 FULL_SCALE = 32768
 SILENT_DBFS = -80.0
-# A file is told to be cut off if this much less is in it than it says of itself, and more than a second.
-CUT_OFF_SHARE = 0.05
 # Of a byte: 1 if it can be of a sample of 0x7FFF, 2 if of one of 0x8000.
 _LOW_AT_END = bytes({0xFF: 1, 0x00: 2}.get(byte, 0) for byte in range(256))
 _HIGH_AT_END = bytes({0x7F: 1, 0x80: 2}.get(byte, 0) for byte in range(256))
@@ -71,10 +68,12 @@ class Levels:
         self._samples = 0
         self._clipped = 0
 
-    def add(self, segment: "AudioSegment") -> None:
+    def add(self, pcm: bytes) -> None:
         """Takes one block of 16-bit samples into account."""
-        pcm, loudest = segment.raw_data, segment.max
-        samples = len(pcm) // 2
+        from aeolian.formats.segments import segment_of
+
+        segment = segment_of(pcm)
+        loudest, samples = segment.max, len(pcm) // 2
         self._peak = max(self._peak, loudest)
         self._energy += float(segment.rms) ** 2 * samples
         self._samples += samples
@@ -154,15 +153,17 @@ class _Song:
     def convert(self) -> dict[str, Any]:
         """Writes the WAV, returns the details for the report. Raises `InputError` if nothing can be decoded."""
         from aeolian.formats.audio_probe import probe
-        from aeolian.formats.ffmpeg import decode
+        from aeolian.formats.decoding import Wanted, decode
+        from aeolian.formats.float_pcm import count_unfit
+        from aeolian.formats.unfit import Unfit
 
         try:
             told = probe(self._source)
-            with decode(
-                self._source, sample_rate_hz=self._config.sample_rate, channels=self._config.channels
-            ) as decoding:
+            unfit = count_unfit(self._source, self._stop.is_set) if told.floats else Unfit()
+            wanted = Wanted(self._config.sample_rate, self._config.channels, bounded=unfit.harmful)
+            with decode(self._source, wanted) as decoding:
                 levels = self._write(decoding, told.duration_s or math.inf)
-            return _details(told, decoding, levels)
+            return _details(told, decoding, levels, unfit)
         finally:
             self.share = 1.0
 
@@ -176,7 +177,7 @@ class _Song:
             whole_file(self.target) as partial,
             PcmWriter(partial, decoding.sample_rate_hz, decoding.channels) as writer,
         ):
-            for segment in decoding.blocks(BLOCK_S):
+            for pcm in decoding.blocks(BLOCK_S):
                 if self._stop.is_set():
                     raise _Stopped
                 if decoding.frames > most_frames:
@@ -184,8 +185,8 @@ class _Song:
                         f"is longer than {self._config.max_hours:g} hours",
                         remedy="Raise --max_hours if it really is a recording of that length.",
                     )
-                levels.add(segment)
-                writer.write_pcm(segment.raw_data)
+                levels.add(pcm)
+                writer.write_pcm(pcm)
                 self.share = min(1.0, decoding.frames / expected_frames)
         return levels
 
@@ -194,11 +195,13 @@ def _percents(songs: dict[str, _Song]) -> int:
     return int(sum(PERCENT * song.share for song in songs.values()))
 
 
-def _details(probe: "Probe", decoding: "Decoding", levels: Levels) -> dict[str, Any]:
+def _details(probe: "Probe", decoding: "Decoding", levels: Levels, unfit: "Unfit") -> dict[str, Any]:
+    from aeolian.formats.sizes import cut_off_remark
+
     duration_s = decoding.frames / decoding.sample_rate_hz
     remarks = [f"decoder: {complaint}" for complaint in decoding.complaints]
-    if probe.duration_s and probe.duration_s - duration_s > max(1.0, CUT_OFF_SHARE * probe.duration_s):
-        remarks.append(f"cut off: {duration_s:.1f} s of the {probe.duration_s:.1f} s that its header names")
+    cut_off = cut_off_remark(duration_s, probe.declared_s)
+    remarks += [*([cut_off] if cut_off else []), *unfit.remarks()]
     return {
         "duration_s": round(duration_s, 3),
         "sample_rate_hz": decoding.sample_rate_hz,

@@ -11,6 +11,7 @@ from aeolian.errors import InputError, UsageError
 from aeolian.stages.folders import input_files
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
+from aeolian.stages.recordings import open_recording
 from aeolian.stages.report import StageReport
 from aeolian.stages.transcribers import BACKENDS, BASIC_PITCH, ONSETS_FRAMES, Options, Transcribers
 
@@ -142,7 +143,6 @@ def _given(folder: Path, references: list[Reference]) -> Iterator["Notes"]:
 
 def _heard(backend: str, config: Config, references: list[Reference], show: Report) -> System:
     """A backend's transcriptions of the recordings, scored."""
-    from aeolian.formats.wav import WavReader
 
     references = [reference for reference in references if reference.audio is not None]
     if not references:
@@ -158,7 +158,7 @@ def _heard(backend: str, config: Config, references: list[Reference], show: Repo
             show(number, len(references), f"{backend}: {reference.name}")
             model, _ = models.choose(reference.audio)
             versions.add(f"{model.name} {model.version}")
-            with WavReader(reference.audio) as recording:
+            with open_recording(reference.audio) as recording:
                 yield model.transcribe(recording)
         show(len(references), len(references))
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aeolian.errors import InputError
+from aeolian.stages.recordings import open_recording
 from aeolian.stages.report import StageReport
 from aeolian.transcription.mel import HOP_SAMPLES, SAMPLE_RATE_HZ
 from aeolian.transcription.training.corpus import Song
@@ -172,7 +173,6 @@ class Renderer:
 
 def recorded(folder: Path, name: str, audio: Path, notes_file: Path, report: StageReport) -> list[Take]:
     """A recording and its notes as takes of at most five minutes. A file that cannot be used is told and left out."""
-    from aeolian.formats.wav import WavReader
     from aeolian.transcription.resampling import mono_blocks
     from aeolian.transcription.training.corpus import read_truth
 
@@ -184,7 +184,7 @@ def recorded(folder: Path, name: str, audio: Path, notes_file: Path, report: Sta
             notes = read_truth(notes_file)
             if not len(notes):
                 raise InputError(f"{notes_file.name} holds no notes.")
-            with WavReader(audio) as reader:
+            with open_recording(audio) as reader:
                 sound = np.concatenate([np.zeros(0, np.float32), *mono_blocks(reader, SAMPLE_RATE_HZ)])
             if len(sound) < HOP_SAMPLES:
                 raise InputError("holds no samples.")

@@ -13,7 +13,7 @@ from aeolian.stages.batching import each_datum
 from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
-from aeolian.stages.recordings import record, sources
+from aeolian.stages.recordings import open_recording, record, sources
 from aeolian.stages.report import StageReport, in_worker
 from aeolian.stages.transcribers import AUTO, BACKENDS, SHIPPED, Options, Transcribers
 
@@ -103,13 +103,12 @@ def _transcribe(
 ) -> dict[str, Any]:
     """Writes `target`, returns the details for the report. Raises `InputError` where there are no notes."""
     from aeolian.formats.midi import write_midi
-    from aeolian.formats.wav import WavReader
 
     transcriber, why = transcribers.choose(path)
-    with WavReader(path) as recording:
+    with open_recording(path) as recording:
         notes = transcriber.transcribe(recording, tell)
         sample_rate_hz, duration_s = recording.sample_rate_hz, recording.read_frames / recording.sample_rate_hz
-        complaint = recording.complaint
+        remarks = recording.remarks()
     if not len(notes):
         raise InputError("no notes found (silence, speech or noise?)", remedy="Lower --onset_threshold to find more.")
     with whole_file(target) as partial:
@@ -126,18 +125,17 @@ def _transcribe(
         "notes": len(notes),
         "notes_per_s": round(len(notes) / duration_s, 2),
         "pitch_range": [int(np.min(notes.pitch)), int(np.max(notes.pitch))],
-        "remarks": [f"the recording is damaged: {complaint}"] if complaint else [],
+        "remarks": remarks,
     }
 
 
 def _draw(target: Path, path: Path, notes: "Notes", source: str) -> None:
-    from aeolian.formats.wav import WavReader
     from aeolian.rendering.heard import ColumnCollector, draw
     from aeolian.transcription.mel import FRAMES_PER_S, SAMPLE_RATE_HZ, MelPower, band_centres_hz
     from aeolian.transcription.resampling import mono_blocks
 
     power = MelPower()
-    with WavReader(path) as recording:
+    with open_recording(path) as recording:
         collector = ColumnCollector(round(recording.frames / recording.sample_rate_hz * FRAMES_PER_S))
         for block in mono_blocks(recording, SAMPLE_RATE_HZ):
             for rows in power.push(block):

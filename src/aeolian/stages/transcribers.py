@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import UsageError
+from aeolian.stages.recordings import open_recording
 from aeolian.stages.shipped_models import find_model, shipped_models
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class Transcribers:
         return self._by_listening(path)
 
     def _by_listening(self, path: Path) -> "tuple[Transcriber, dict[str, Any]]":
-        from aeolian.formats.wav import WavReader
         from aeolian.transcription.choice import excerpts, judge
 
-        with WavReader(path) as recording:
+        with open_recording(path) as recording:
             verdict = judge([self.onsets_frames.hear(excerpt) for excerpt in excerpts(recording)])
         chosen = self.onsets_frames if verdict.suits else self.basic_pitch
         return chosen, {

@@ -130,6 +130,40 @@ def test_a_cut_off_file_is_kept_as_far_as_it_goes_with_a_remark(songs, tmp_path)
     assert any(remark.startswith("cut off: ") for remark in details["remarks"])
 
 
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_is_not_a_number_is_silence_and_what_is_beyond_full_scale_is_clipped(songs, tmp_path, subtype, channels):
+    wave = sound(channels=channels).astype(float)
+    wave[100:110, 0], wave[200, 0], wave[201, 0], wave[202, 0], wave[203, 0] = np.nan, np.inf, -np.inf, 1e30, -70_000.0
+    wave[300:303, -1] = 1.25
+    soundfile.write(songs / "a.wav", wave, RATE, subtype=subtype)
+    _, entries = converted(songs, tmp_path / "out")
+    pcm = soundfile.read(tmp_path / "out" / "a.wav", dtype="int16", always_2d=True)[0]
+    bounded = np.clip(np.nan_to_num(wave, nan=0.0, posinf=1.0, neginf=-1.0), -1, 1).astype(np.float32)
+    assert np.array_equal(pcm, np.clip(np.rint(bounded * 32768), -32768, 32767).astype(np.int16))
+    assert entries["a.wav"]["details"]["remarks"] == [
+        "not a number: 10 samples, taken for silence",
+        "beyond full scale: 7 samples, clipped",
+    ]
+    assert entries["a.wav"]["details"]["levels"]["clipped_samples"] == 7
+
+
+def test_samples_a_little_beyond_full_scale_are_clipped_and_counted(songs, tmp_path):
+    wave = sound(channels=1, amplitude=1.2)
+    soundfile.write(songs / "a.wav", wave, RATE, subtype="FLOAT")
+    _, entries = converted(songs, tmp_path / "out")
+    beyond = int((np.abs(wave) > 1).sum())
+    assert entries["a.wav"]["details"]["remarks"] == [f"beyond full scale: {beyond} samples, clipped"]
+    pcm = soundfile.read(tmp_path / "out" / "a.wav", dtype="int16")[0]
+    assert np.array_equal(pcm, np.clip(np.rint(wave[:, 0] * 32768), -32768, 32767).astype(np.int16))
+
+
+def test_nothing_is_said_of_good_floating_point_samples(songs, tmp_path):
+    soundfile.write(songs / "a.wav", np.array([[0.0], [1.0], [-1.0], [0.5]] * 1000), RATE, subtype="FLOAT")
+    _, entries = converted(songs, tmp_path / "out")
+    assert entries["a.wav"]["details"]["remarks"] == []
+
+
 def test_two_runs_give_the_same_bytes(songs, tmp_path):
     soundfile.write(songs / "a.ogg", sound(), RATE)
     for name in ("one", "two"):

@@ -73,8 +73,8 @@ def test_bad_files_are_named_and_stop_nothing(wavs, tmp_path):
     assert (report["ok"], report["failed"], report["skipped"]) == (1, 4, 1)
     assert entries["silence.wav"]["reason"].startswith("no notes found")
     assert entries["blink.wav"]["reason"].startswith("no notes found")
-    assert entries["nothing.wav"]["reason"] == "holds no samples"
-    assert entries["broken.wav"]["reason"].startswith("cannot be read as audio")
+    assert entries["nothing.wav"]["reason"] == "holds no sound: its audio is empty"
+    assert entries["broken.wav"]["reason"] == "is a text file, not a recording"
     assert entries["notes.txt"]["status"] == "skipped"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.mid", REPORT_NAME]
 
