@@ -99,6 +99,24 @@ def no_run_option(callback: Callback) -> Callback:
     return no_run(executor_option(callback))
 
 
+def _read_history(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    if value in ("none", "all"):
+        return 0 if value == "none" else -1
+    if value.isdecimal() and len(value) < 10:
+        return int(value)
+    raise click.BadParameter("it is none, all, or how many versions before the current one.")
+
+
+history_option = click.option(
+    "--history",
+    metavar="none|all|NUMBER",
+    default="none",
+    show_default=True,
+    callback=_read_history,
+    help="Earlier versions too.",
+)
+
+
 def age(moment: float | None) -> str:
     """How long ago a moment was, as a person says it."""
     if moment is None:

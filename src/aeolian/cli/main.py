@@ -11,7 +11,14 @@ import click
 Table = dict[str, "tuple[str, str] | tuple[str, Table]"]  # name -> (module:attribute or words, help or table)
 
 _REPOS, _FILES, _PIPELINES = "aeolian.cli.repos:", "aeolian.cli.files:", "aeolian.cli.pipelines:"
-_JOBS, _UPKEEP, _MUSIC = "aeolian.cli.jobs:", "aeolian.cli.upkeep:", "aeolian.cli.music:"
+_SECRETS = "aeolian.cli.secrets:"
+_STATES, _PIPELINE_LISTS = "aeolian.cli.pipeline_states:", "aeolian.cli.pipeline_lists:"
+_JOBS, _DATUMS, _UPKEEP, _MUSIC = (
+    "aeolian.cli.jobs:",
+    "aeolian.cli.datums:",
+    "aeolian.cli.upkeep:",
+    "aeolian.cli.music:",
+)
 
 COMMANDS: dict[str, Any] = {
     "create": (
@@ -19,6 +26,7 @@ COMMANDS: dict[str, Any] = {
         {
             "repo": (f"{_REPOS}create_repo", "Make an empty repo."),
             "pipeline": (f"{_PIPELINES}create_pipeline", "Make the pipelines of a spec file, and run them."),
+            "secret": (f"{_SECRETS}create_secret", "Keep a secret on this machine, for specs that name it."),
         },
     ),
     "update": (
@@ -29,7 +37,9 @@ COMMANDS: dict[str, Any] = {
         "Remove a repo, a pipeline, a commit or files.",
         {
             "repo": (f"{_REPOS}delete_repo", "Remove a repo and its history."),
-            "pipeline": (f"{_PIPELINES}delete_pipeline", "Remove a pipeline and what it made."),
+            "pipeline": (f"{_STATES}delete_pipeline", "Remove a pipeline and what it made."),
+            "job": (f"{_JOBS}delete_job", "Remove a job from the list."),
+            "secret": (f"{_SECRETS}delete_secret", "Forget a secret."),
             "commit": (f"{_REPOS}delete_commit", "Remove the newest commit and what followed from it."),
             "file": (f"{_FILES}delete_file", "Remove a file or a folder, and what was made from it."),
         },
@@ -38,10 +48,11 @@ COMMANDS: dict[str, Any] = {
         "List repos, pipelines, commits, jobs, datums or files.",
         {
             "repo": (f"{_REPOS}list_repo", "List the repos."),
-            "pipeline": (f"{_PIPELINES}list_pipeline", "List the pipelines."),
+            "pipeline": (f"{_PIPELINE_LISTS}list_pipeline", "List the pipelines."),
             "commit": (f"{_REPOS}list_commit", "List commits, newest first."),
             "job": (f"{_JOBS}list_job", "List jobs, newest first."),
-            "datum": (f"{_JOBS}list_datum", "List the datums of a job."),
+            "datum": (f"{_DATUMS}list_datum", "List the datums of a job."),
+            "secret": (f"{_SECRETS}list_secret", "List the secrets that are kept."),
             "file": (f"{_FILES}list_file", "List the files of a folder."),
         },
     ),
@@ -49,10 +60,11 @@ COMMANDS: dict[str, Any] = {
         "Tell all about one thing.",
         {
             "repo": (f"{_REPOS}inspect_repo", "Tell about a repo."),
-            "pipeline": (f"{_PIPELINES}inspect_pipeline", "Tell about a pipeline."),
+            "pipeline": (f"{_PIPELINE_LISTS}inspect_pipeline", "Tell about a pipeline."),
             "commit": (f"{_REPOS}inspect_commit", "Tell about a commit."),
             "job": (f"{_JOBS}inspect_job", "Tell about a job."),
-            "datum": (f"{_JOBS}inspect_datum", "Tell about a datum."),
+            "datum": (f"{_DATUMS}inspect_datum", "Tell about a datum."),
+            "secret": (f"{_SECRETS}inspect_secret", "Tell about a secret, not what is in it."),
             "file": (f"{_FILES}inspect_file", "Tell about a file."),
         },
     ),
@@ -70,9 +82,21 @@ COMMANDS: dict[str, Any] = {
     "run": (
         "Run a pipeline again, or make a cron input tick.",
         {
-            "pipeline": (f"{_PIPELINES}run_pipeline", "Run a pipeline on its inputs as they are."),
-            "cron": (f"{_PIPELINES}run_cron", "Make the cron inputs of a pipeline tick."),
+            "pipeline": (f"{_STATES}run_pipeline", "Run a pipeline on its inputs as they are."),
+            "cron": (f"{_STATES}run_cron", "Make the cron inputs of a pipeline tick."),
         },
+    ),
+    "rerun": (
+        "Run a pipeline anew.",
+        {"pipeline": (f"{_STATES}rerun_pipeline", "Run a pipeline as a new version of the same spec.")},
+    ),
+    "validate": (
+        "Check a spec.",
+        {"pipeline": (f"{_PIPELINES}validate_pipeline", "Check the pipelines of a spec file.")},
+    ),
+    "edit": (
+        "Change a pipeline in an editor.",
+        {"pipeline": (f"{_PIPELINES}edit_pipeline", "Change a pipeline's spec in an editor, and run it.")},
     ),
     "images": (
         "The container images that specs name.",
@@ -82,7 +106,7 @@ COMMANDS: dict[str, Any] = {
     "wait": (f"{_JOBS}wait", "Do what is outstanding; return when nothing is left."),
     "watch": ("aeolian.cli.watching:watch", "Put a folder's changes into a repo, as they come."),
     "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
-    "logs": (f"{_JOBS}logs", "Show what programs wrote."),
+    "logs": ("aeolian.cli.logs:logs", "Show what programs wrote."),
     "draw": ("aeolian.cli.drawing:draw", "Draw what feeds what, as a picture or on the terminal."),
     "lineage": (f"{_FILES}lineage", "Trace a file back to the files it was made from."),
     "gc": (f"{_UPKEEP}gc", "Remove what no commit needs any more."),

@@ -7,6 +7,7 @@ from typing import Any
 from aeolian.cli.output import Message
 from aeolian.cli.raw import PROJECT, make_commit, make_file_info, make_message, write_duration, write_time
 from aeolian.engine.jobs.records import DatumRecord, Job
+from aeolian.engine.programs.secret_files import KeptSecret
 from aeolian.engine.specs.fields import MESSAGES
 from aeolian.engine.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
 from aeolian.engine.versions.catalog import Pipeline
@@ -54,17 +55,16 @@ def make_spec(document: Mapping[str, Any]) -> Message:
     return spec
 
 
-def make_pipeline_info(pipeline: Pipeline, last: Job | None, *, stopped: bool = False) -> Message:
+def make_pipeline_info(pipeline: Pipeline, last: Job | None) -> Message:
     """Return a `PipelineInfo`; `last` is its newest job."""
     spec = make_spec(pipeline.spec.document)
-    busy = last is not None and last.state in ("created", "running")
     details = {name: value for name, value in spec.items() if name not in _NOT_DETAILS}
     return make_message(
         pipeline=make_pipeline(pipeline.name),
         version=str(pipeline.version),
         spec_commit=make_commit(pipeline.name, pipeline.spec_commit) | {"repo": _spec_repo(pipeline.name)},
-        stopped=stopped,
-        state=find_state(pipeline, stopped=stopped, busy=busy),
+        stopped=pipeline.stopped,
+        state=find_state(pipeline, last),
         last_job_state=job_state(last.state) if last else None,
         parallelism=str(pipeline.spec.parallelism or 1),
         type=_find_type(pipeline),
@@ -74,10 +74,11 @@ def make_pipeline_info(pipeline: Pipeline, last: Job | None, *, stopped: bool = 
     )
 
 
-def find_state(pipeline: Pipeline, *, stopped: bool, busy: bool) -> str:
+def find_state(pipeline: Pipeline, last: Job | None) -> str:
     """Return the state as pachd would name it: with `autoscaling` a pipeline without work stands by."""
-    if stopped:
+    if pipeline.stopped:
         return "PIPELINE_PAUSED"
+    busy = last is not None and last.state in ("created", "running")
     return "PIPELINE_STANDBY" if pipeline.spec.document.get("autoscaling") and not busy else "PIPELINE_RUNNING"
 
 
@@ -128,6 +129,11 @@ def make_datum_info(record: DatumRecord, image: str = "") -> Message:
         data=files,
         image_id=image,
     )
+
+
+def make_secret_info(secret: KeptSecret) -> Message:
+    """Return a `SecretInfo`."""
+    return make_message(secret={"name": secret.name}, type=secret.type, creation_timestamp=write_time(secret.created))
 
 
 def _folder_path(part: Mapping[str, Any]) -> str:

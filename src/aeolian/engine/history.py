@@ -49,6 +49,14 @@ def delete(store: Store, text: str) -> Removed:
     return _remove(store, text, _refuse_delete)
 
 
+def delete_job(store: Store, job: Job) -> None:
+    """Takes a job that has ended off the list, with its logs; its output commit and what other jobs use of it stay."""
+    with store.db.transaction():
+        moved = list(_hand_on(store, job))
+        store.db.run("DELETE FROM job WHERE id = ?", job.row)
+    _move_logs(store, [job], moved)
+
+
 def _remove(store: Store, text: str, refuse: _Refusal) -> Removed:
     with lock.held_for_upkeep(store.lock) as mine:
         if not mine:

@@ -30,6 +30,7 @@ from aeolian.engine.jobs.worker import Result, Task, run_datum
 from aeolian.engine.programs.batching import Batches
 from aeolian.engine.programs.executors import Executor
 from aeolian.engine.programs.processes import Processes
+from aeolian.engine.programs.secret_files import add_kept
 from aeolian.engine.programs.secrets import resolve
 from aeolian.engine.storage.disk import DiskFull, told_if_full
 from aeolian.engine.storage.store import Store
@@ -160,7 +161,7 @@ class JobRun:
         threads = max(self._cores // (parallel * self._beside), 1)
         # A program whose work is on the GPU leaves the other cores to others; without a GPU it needs them itself.
         self._cores_a_datum = 1 if spec.gpus and has_gpu() else threads
-        secrets = resolve(spec.transform.secrets, self._pipeline.secrets)
+        secrets = resolve(spec.transform.secrets, add_kept(self._store.home, self._pipeline.secrets))
         batches = Batches(self._processes, self._store.scratch, self._pipeline.name)
         self._task = Task(
             self._pipeline,

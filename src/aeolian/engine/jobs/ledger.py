@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from aeolian.engine.jobs.inputs import Datum, Source
-from aeolian.engine.jobs.records import Job
+from aeolian.engine.jobs.records import Job, describe_inputs
 from aeolian.engine.jobs.resources import Stopped
 from aeolian.engine.jobs.worker import Result
 from aeolian.engine.specs.spec import Spec
@@ -113,19 +113,6 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
     Raises `Stopped` if the job was killed meanwhile.
     """
     refuse_ended(store, job)
-    inputs = [
-        {
-            "name": p.input.name,
-            "repo": p.input.repo,
-            "branch": p.input.branch,
-            "commit": p.commit,
-            "path": p.path,
-            "hash": p.content,
-            "size": sum(entry.size for entry in p.entries),
-            "is_file": p.is_file,
-        }
-        for p in datum.inputs
-    ]
     return store.db.run(
         "INSERT INTO datum (pipeline_id, job_id, datum, hash, state, reason, exit_code, tries, inputs, "
         "outputs, started, seconds)"
@@ -138,7 +125,7 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
         result.reason,
         result.exit_code,
         result.tries,
-        json.dumps(inputs),
+        json.dumps(describe_inputs(datum)),
         encode_entries(result.outputs),
         result.started,
         json.dumps({phase: round(seconds, 6) for phase, seconds in result.seconds.items()}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aeolian.engine.jobs.inputs import Datum
 from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.repos import suggest
@@ -36,6 +37,11 @@ class Job:
     created: float
     started: float | None
     finished: float | None
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether it is still to be done, or at work."""
+        return self.state in ("created", "running")
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def outstanding(store: Store, *, limit: int = -1) -> list[Job]:
 def list_jobs(store: Store, *, pipeline: str | None = None, commit: str | None = None, limit: int = -1) -> list[Job]:
     """Jobs, newest first: all, of one pipeline, or under (the start of) one commit id."""
     rows = store.db.all(
-        f"{_SELECT} WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR s.id LIKE ?2 || '%') ORDER BY "
+        f"{_SELECT} WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR substr(s.id, 1, length(?2)) = ?2) ORDER BY "
         f"j.seq DESC, j.id LIMIT ?3",
         pipeline,
         commit,
@@ -91,10 +97,13 @@ def list_jobs(store: Store, *, pipeline: str | None = None, commit: str | None =
     return [Job(**row) for row in rows]
 
 
-def find_job(store: Store, reference: str) -> Job:
-    """The job `pipeline@id`, where the start of the id will do. Raises `UsageError` if there is none."""
+def find_job(store: Store, reference: str, *, exact: bool = False) -> Job:
+    """The job `pipeline@id`, where the start of the id will do; without one the last, unless it must be `exact`.
+
+    Raises `UsageError` if there is none.
+    """
     pipeline, _, commit = reference.partition("@")
-    found = list_jobs(store, pipeline=pipeline, commit=commit or None, limit=1)
+    found = list_jobs(store, pipeline=pipeline, commit=commit or None, limit=1) if commit or not exact else []
     if found:
         return found[0]
     names = [row["name"] for row in store.db.all("SELECT name FROM pipeline ORDER BY name")]
@@ -161,6 +170,23 @@ def _record(store: Store, row: Row, job: Job) -> DatumRecord:
         log=store.log(row["job"], row["pipeline"], row["datum"]),
         row=row["id"],
     )
+
+
+def describe_inputs(datum: Datum) -> list[dict[str, Any]]:
+    """What is kept of the inputs of a datum: where each is, its hash, its bytes."""
+    return [
+        {
+            "name": part.input.name,
+            "repo": part.input.repo,
+            "branch": part.input.branch,
+            "commit": part.commit,
+            "path": part.path,
+            "hash": part.content,
+            "size": sum(entry.size for entry in part.entries),
+            "is_file": part.is_file,
+        }
+        for part in datum.inputs
+    ]
 
 
 def last_lines(path: Path, count: int, *, most_bytes: int = 65536) -> list[str]:

@@ -234,6 +234,25 @@ def set_commits(store: Store, id_: str) -> list[Commit]:
     return [Commit(**row) for row in store.db.all(f"{_SELECT} WHERE id = ? ORDER BY repo, branch", id_)]
 
 
+def has_commit(store: Store, branch: int) -> bool:
+    """Whether the branch has a commit, be it an open one."""
+    return store.db.one("SELECT 1 FROM revision WHERE branch_id = ? LIMIT 1", branch) is not None
+
+
+def add_empty_commit(store: Store, branch: int, seq: int) -> None:
+    """Gives a branch a commit without files, which nobody made, in the commit set `seq`."""
+    now = time.time()
+    store.db.run(
+        "INSERT INTO revision (branch_id, seq, state, origin, tree, description, created, finished) "
+        "VALUES (?, ?, 'finished', 'auto', ?, '', ?, ?)",
+        branch,
+        seq,
+        EMPTY,
+        now,
+        now,
+    )
+
+
 def _commit(store: Store, branch: int, seq: int) -> Commit:
     row = store.db.one(f"{_SELECT} WHERE branch_id = ? AND seq = ?", branch, seq)
     assert row is not None

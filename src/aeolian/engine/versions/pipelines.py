@@ -1,5 +1,6 @@
 """Making, changing and removing pipelines."""
 
+import contextlib
 import json
 import time
 import uuid
@@ -12,7 +13,7 @@ from aeolian.engine.programs.secrets import Place, merged
 from aeolian.engine.specs.spec import Spec, store_text
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import Pipeline, find, pipelines
-from aeolian.engine.versions.commits import new_set
+from aeolian.engine.versions.commits import add_empty_commit, has_commit, new_set
 from aeolian.engine.versions.endings import kill_jobs
 from aeolian.engine.versions.program import further_code, program_hash, set_arguments, source_folder
 from aeolian.engine.versions.repos import branch_id, ensure_repo, repo_id, suggest
@@ -24,12 +25,16 @@ Arguments = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Change:
-    """What happened to one pipeline: `created`, `updated` or `unchanged`; repos that were made for it."""
+    """What happened to one pipeline: `created`, `updated` or `unchanged`; repos that were made for it; its spec."""
 
     pipeline: str
     what: str
+    spec: Spec
     new_repos: tuple[str, ...] = ()
-    not_applied: tuple[str, ...] = ()
+
+
+class _DryRun(Exception):
+    """Raised to undo a transaction that was tried only."""
 
 
 def create_pipelines(
@@ -43,23 +48,25 @@ def create_pipelines(
     reprocess: bool = False,
     executor: Executor | None = None,
     secrets: Sequence[Place] = (),
+    dry_run: bool = False,
 ) -> list[Change]:
     """Makes or changes pipelines in one commit set, upstream first, and plans what follows.
 
-    `update` False refuses a pipeline that exists, True one that does not, None takes both, and leaves one alone
-    whose spec, program (as `executor` runs it) and last job are as they should be. `make_repos` makes input repos
-    that nothing writes. `secrets` says where those of the specs are read; what an earlier version of a pipeline was
-    told still holds.
+    `update` False refuses a pipeline that exists, unless its spec says `update`. True gives one that exists a new
+    version. None leaves one alone whose spec, program (as `executor` runs it) and last job are as they should be.
+    `make_repos` makes input repos that nothing writes. `secrets` says where those of the specs are read; what an
+    earlier version of a pipeline was told still holds. With `dry_run` nothing is kept. A branch that is read and has no
+    commit gets an empty one, so that each pipeline has a job at once, as on a cluster.
     Raises `UsageError` for an unknown upstream repo, a cycle, or two specs of one name.
     """
     arguments, executor = arguments or {}, executor or ProcessExecutor()
     by_name = {spec.name: spec for spec in specs}
     _refuse_bad_set(store, specs, by_name, arguments)
     _refuse_unwanted(specs, secrets)
-    with store.db.transaction():
+    changes: list[Change] = []
+    with contextlib.suppress(_DryRun), store.db.transaction():
         inputs = {p.name: {part.repo for part in p.spec.inputs()} for p in pipelines(store)}
         inputs |= {spec.name: {part.repo for part in spec.inputs()} for spec in specs}
-        changes = []
         for name in pipeline_order(inputs):
             if name in by_name:
                 given = arguments.get(name, ())
@@ -67,11 +74,24 @@ def create_pipelines(
                 together = set(by_name)
                 change = _put(store, spec, source, given, secrets, update, make_repos, together, reprocess, executor)
                 changes.append(change)
-        touched = [change.pipeline for change in changes if change.what != "unchanged"]
-        ready = [name for name in touched if _has_input(store, name, set(touched))]
-        if ready:
-            trigger(store, new_set(store), [], also=ready)
-        return changes
+        touched = [change.spec for change in changes if change.what != "unchanged" and change.spec.runs]
+        if touched:
+            seq = new_set(store)
+            _fill_inputs(store, seq, touched)
+            trigger(store, seq, [], also=[spec.name for spec in touched])
+        if dry_run:
+            raise _DryRun
+    return changes
+
+
+def _fill_inputs(store: Store, seq: int, specs: Sequence[Spec]) -> None:
+    """Gives each branch that is read, has no commit and gets none from another of these pipelines an empty one."""
+    made = {(spec.name, spec.output_branch) for spec in specs}
+    for spec in specs:
+        for part in spec.inputs():
+            branch = branch_id(store, part.repo, part.branch, create=True)
+            if (part.repo, part.branch) not in made and branch is not None and not has_commit(store, branch):
+                add_empty_commit(store, branch, seq)
 
 
 def _refuse_bad_set(
@@ -109,12 +129,10 @@ def _put(
     executor: Executor,
 ) -> Change:
     old = find(store, spec.name)
-    if old and update is False:
+    if old and update is False and not spec.document.get("update"):
         raise UsageError(
             f"The pipeline {spec.name} exists already.", remedy="Change it with `aeolian update pipeline`."
         )
-    if not old and update is True:
-        raise UsageError(f"There is no pipeline {spec.name!r}.", remedy="Make it with `aeolian create pipeline`.")
     if not old and store.db.one("SELECT 1 FROM repo WHERE name = ?", spec.name):
         raise UsageError(
             f"A repo {spec.name} exists, and the pipeline would write to it.", remedy="Rename one of them."
@@ -122,7 +140,7 @@ def _put(
     made = _input_repos(store, spec, make_repos, together)
     spec = _with_arguments(spec, arguments)
     if reprocess or (spec.reprocess and old):
-        spec = replace(spec, document={**spec.document, "salt": uuid.uuid4().hex})
+        spec = _with_new_salt(spec)
     elif old and not spec.document.get("salt") and update is None:
         salt = old.spec.document.get("salt")
         spec = replace(spec, document={**spec.document, **({"salt": salt} if salt else {})})
@@ -130,9 +148,9 @@ def _put(
     places = merged(old.secrets if old else (), secrets, spec.transform.secrets)
     may_stay = old is not None and not reprocess and update is None and places == old.secrets
     if old and may_stay and _same(store, old, spec, folder, executor):
-        return Change(spec.name, "unchanged", tuple(made), spec.not_applied)
-    _write(store, spec, old, folder, arguments, places)
-    return Change(spec.name, "updated" if old else "created", tuple(made), spec.not_applied)
+        return Change(spec.name, "unchanged", spec, tuple(made))
+    _write(store, spec, old, folder, arguments, places, further_code())
+    return Change(spec.name, "updated" if old else "created", spec, tuple(made))
 
 
 def _with_arguments(spec: Spec, arguments: Arguments) -> Spec:
@@ -161,6 +179,7 @@ def _write(
     folder: Path | None,
     arguments: Arguments,
     secrets: Sequence[Place],
+    code: Sequence[Path],
 ) -> None:
     number = old.version + 1 if old else 1
     if old:
@@ -179,7 +198,7 @@ def _write(
         json.dumps(arguments),
         uuid.uuid4().hex,
         time.time(),
-        json.dumps([str(path) for path in further_code()]),
+        json.dumps([str(path) for path in code]),
         json.dumps([[place.name, place.key, place.where] for place in secrets]),
     )
     ensure_repo(store, spec.name, f"Output of pipeline {spec.name}.")
@@ -198,20 +217,6 @@ def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None, executor
     return bool(job["code"] == program_hash(store, old, executor.ready(spec).identity))
 
 
-def _has_input(store: Store, name: str, planned: set[str]) -> bool:
-    """Whether some branch that the pipeline reads has a commit, or gets one, in this set or from a job before it."""
-    pipeline = find(store, name)
-    assert pipeline is not None
-    for part in pipeline.spec.inputs():
-        branch = branch_id(store, part.repo, part.branch)
-        if branch is not None and store.db.one(
-            "SELECT 1 FROM revision WHERE branch_id = ? AND (state != 'open' OR origin = 'auto')",
-            branch,
-        ):
-            return True
-    return any(part.repo in planned and _has_input(store, part.repo, planned) for part in pipeline.spec.inputs())
-
-
 def run_pipeline(store: Store, name: str) -> None:
     """Plans a job of the pipeline on its inputs as they are, and all that follows.
 
@@ -220,6 +225,22 @@ def run_pipeline(store: Store, name: str) -> None:
     with store.db.transaction():
         inspect_pipeline(store, name)
         trigger(store, new_set(store), [], also=[name])
+
+
+def rerun_pipeline(store: Store, name: str, *, reprocess: bool = False) -> None:
+    """Gives a pipeline a new version of the same spec and plans its job; `reprocess` redoes every datum.
+
+    Raises `UsageError` if it is unknown.
+    """
+    with store.db.transaction():
+        old = inspect_pipeline(store, name)
+        spec = _with_new_salt(old.spec) if reprocess else old.spec
+        _write(store, spec, old, old.source, old.arguments, old.secrets, old.code)
+        trigger(store, new_set(store), [], also=[name])
+
+
+def _with_new_salt(spec: Spec) -> Spec:
+    return replace(spec, document={**spec.document, "salt": uuid.uuid4().hex})
 
 
 def inspect_pipeline(store: Store, name: str) -> Pipeline:
@@ -231,15 +252,28 @@ def inspect_pipeline(store: Store, name: str) -> Pipeline:
     return found
 
 
-def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False) -> None:
-    """Removes a pipeline, its jobs and, unless kept, its output repo. Raises `UsageError` while another reads that."""
+def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: bool = False) -> None:
+    """Removes a pipeline, its jobs and, unless kept, its output repo.
+
+    Raises `UsageError` while another pipeline reads that repo, unless with `force`: that one is left without its input.
+    """
     with store.db.transaction():
         pipeline = inspect_pipeline(store, name)
         readers = sorted(p.name for p in pipelines(store) if any(part.repo == name for part in p.spec.inputs()))
-        if readers and not keep_repo:
+        if readers and not keep_repo and not force:
             remedy = "Delete that one first, or keep what is there with --keep-repo."
             raise UsageError(f"What {name} makes is read by the pipeline {', '.join(readers)}.", remedy=remedy)
         kill_jobs(store, pipeline.row, "its pipeline was deleted")
         store.db.run("DELETE FROM pipeline WHERE id = ?", pipeline.row)
         if not keep_repo:
             store.db.run("DELETE FROM repo WHERE name = ?", name)
+
+
+def delete_all_pipelines(store: Store, *, keep_repo: bool = False) -> list[str]:
+    """Removes every pipeline, downstream first; their names in that order."""
+    with store.db.transaction():
+        inputs = {p.name: {part.repo for part in p.spec.inputs()} for p in pipelines(store)}
+        names = pipeline_order(inputs)[::-1]
+        for name in names:
+            delete_pipeline(store, name, keep_repo=keep_repo)
+        return names

@@ -1,0 +1,52 @@
+"""`aeolian list|inspect datum`."""
+
+import click
+
+from aeolian.cli.common import command, duration_text, open_store
+from aeolian.cli.output import Output, output_option, plain, print_facts, print_table
+from aeolian.cli.raw_jobs import make_datum_info
+from aeolian.cli.spec_source import read_source
+from aeolian.engine.jobs import queries
+from aeolian.engine.jobs import records as jobs
+from aeolian.engine.jobs.records import DatumRecord
+from aeolian.errors import UsageError
+
+
+@command(example="aeolian list datum midi@3f2a\naeolian list datum -f pipelines/midi.json")
+@click.argument("job", required=False, metavar="[PIPELINE@ID]")
+@click.option("-f", "--file", "spec", help="Of this spec's pipeline, which need not exist, on its inputs as they are.")
+@output_option
+def list_datum(job: str | None, spec: str | None, output: Output) -> None:
+    """List the datums of a job, or those that a spec would have."""
+    if (job is None) == (spec is None):
+        raise UsageError("Whose datums?", remedy="Give either PIPELINE@ID or -f SPEC.")
+    with open_store() as store:
+        if spec is not None:
+            found = queries.plan_datums(store, read_source(spec)[0])
+        else:
+            found = jobs.list_datums(store, jobs.find_job(store, str(job)))
+        if not output.prints(map(_facts, found), map(make_datum_info, found)):
+            rows = [(r.id[:16], r.state or "-", duration_text(r.seconds["process"]), r.label) for r in found]
+            print_table(("DATUM", "STATE", "TIME", "INPUT"), rows)
+
+
+@command(example="aeolian inspect datum midi@3f2a 9c1e")
+@click.argument("job", metavar="PIPELINE@ID")
+@click.argument("datum")
+@output_option
+def inspect_datum(job: str, datum: str, output: Output) -> None:
+    """Tell about a datum of a job: what it read, how long it took, why it failed."""
+    with open_store() as store:
+        record = jobs.find_datum(store, jobs.find_job(store, job), datum)
+        if output.prints(_facts(record), [make_datum_info(record)]):
+            return
+        facts = [("Datum", record.id), ("State", record.state)]
+        facts += [("Reason", record.reason)] if record.reason else []
+        facts += [("Input", f"{part['repo']}@{part['commit'][:12]}:{part['path']}") for part in record.inputs]
+        facts += [(phase.capitalize(), duration_text(seconds)) for phase, seconds in record.seconds.items()]
+        print_facts([*facts, ("Tries", str(record.tries)), ("Log", str(record.log))])
+
+
+def _facts(record: DatumRecord) -> dict[str, object]:
+    facts: dict[str, object] = plain(record)
+    return facts | {"label": record.label}

@@ -1,0 +1,62 @@
+"""`aeolian run|rerun|stop|start|restart|delete pipeline` and `run cron`."""
+
+import click
+
+from aeolian.cli.common import command, no_run_option, open_store, warn
+from aeolian.cli.pipelines import reprocess_option
+from aeolian.cli.running import run_outstanding
+from aeolian.engine import ticks
+from aeolian.engine.versions import pipelines
+from aeolian.errors import UsageError
+
+
+@command(example="aeolian delete pipeline render\naeolian delete pipeline --all --keep-repo")
+@click.argument("pipeline", required=False)
+@click.option("--all", "every", is_flag=True, help="Remove every pipeline.")
+@click.option("-f", "--force", is_flag=True, help="Also if another pipeline reads what it made.")
+@click.option("--keep-repo", is_flag=True, help="Keep what it made as a plain repo.")
+def delete_pipeline(pipeline: str | None, every: bool, force: bool, keep_repo: bool) -> None:
+    """Remove a pipeline, its jobs and what it made."""
+    if (pipeline is None) != every:
+        raise UsageError("Which pipeline?", remedy="Give one pipeline, or --all.")
+    with open_store() as store:
+        if pipeline is not None:
+            pipelines.delete_pipeline(store, pipeline, keep_repo=keep_repo, force=force)
+        else:
+            for name in pipelines.delete_all_pipelines(store, keep_repo=keep_repo):
+                warn(f"pipeline {name}: deleted")
+
+
+@command(example="aeolian run pipeline music-transformer")
+@click.argument("pipeline")
+@no_run_option
+def run_pipeline(pipeline: str, no_run: bool) -> None:
+    """Run a pipeline on its inputs as they are: what failed or changed is redone."""
+    with open_store() as store:
+        pipelines.run_pipeline(store, pipeline)
+        run_outstanding(store, no_run=no_run)
+
+
+@command(example="aeolian rerun pipeline music-transformer --reprocess")
+@click.argument("pipeline")
+@reprocess_option
+@no_run_option
+def rerun_pipeline(pipeline: str, reprocess: bool, no_run: bool) -> None:
+    """Run a pipeline as a new version of the same spec: what failed or changed is redone, with --reprocess all."""
+    with open_store() as store:
+        pipelines.rerun_pipeline(store, pipeline, reprocess=reprocess)
+        run_outstanding(store, no_run=no_run)
+
+
+@command(example="aeolian run cron nightly")
+@click.argument("pipeline")
+@no_run_option
+def run_cron(pipeline: str, no_run: bool) -> None:
+    """Make the cron inputs of a pipeline tick: a file named by the time goes into each of their repos."""
+    with open_store() as store:
+        crons = [part for part in pipelines.inspect_pipeline(store, pipeline).spec.inputs() if part.is_cron]
+        if not crons:
+            raise UsageError(f"The pipeline {pipeline} has no cron input.")
+        for part in crons:
+            ticks.tick(store, part, ticks.utc_now())
+        run_outstanding(store, no_run=no_run)

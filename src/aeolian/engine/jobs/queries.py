@@ -1,0 +1,106 @@
+"""Questions about jobs: which there are under an id, which read a commit, which datums a spec would have."""
+
+import sys
+from collections.abc import Sequence
+
+from aeolian.engine.jobs.inputs import Datum, datums
+from aeolian.engine.jobs.ledger import sources
+from aeolian.engine.jobs.records import DatumRecord, Job, describe_inputs, find_job, list_jobs
+from aeolian.engine.specs.spec import Spec
+from aeolian.engine.storage.store import Store
+from aeolian.engine.versions import catalog
+from aeolian.engine.versions.addresses import parse_address
+from aeolian.engine.versions.commits import Commit, resolve
+from aeolian.engine.versions.pipelines import inspect_pipeline
+from aeolian.engine.versions.repos import repo_id
+from aeolian.errors import UsageError
+
+_NEWEST = sys.maxsize  # a place in history that no commit set has yet
+
+
+def find_jobs(
+    store: Store,
+    *,
+    pipeline: str | None = None,
+    commit: str | None = None,
+    inputs: Sequence[str] = (),
+    states: Sequence[str] = (),
+    history: int = 0,
+    limit: int = -1,
+) -> list[Job]:
+    """The jobs that all of this is true of, newest first; of a `pipeline`, those of its current version.
+
+    `history` adds so many versions before that, -1 all. `inputs` are commits (`repo@branch_or_id`) that a job read.
+    Raises `UsageError` for a pipeline, an id or a commit that is not there.
+    """
+    oldest = 0
+    if pipeline is not None:
+        version = inspect_pipeline(store, pipeline).version
+        oldest = version - history if history >= 0 else 0
+    if commit is not None:
+        find_set(store, commit)
+    read = [resolve(store, parse_address(place)) for place in inputs]
+    found = list_jobs(store, pipeline=pipeline, commit=commit)
+    wanted = {state.lower() for state in states}
+    chosen = [
+        job
+        for job in found
+        if job.version >= oldest and (not wanted or job.state in wanted) and all(_reads(store, job, c) for c in read)
+    ]
+    return chosen if limit < 0 else chosen[:limit]
+
+
+def find_set(store: Store, id_: str) -> str:
+    """The whole id of a commit set, by its start. Raises `UsageError` if there is none, or more than one."""
+    rows = store.db.all("SELECT id FROM commit_set WHERE substr(id, 1, ?) = ? LIMIT 2", len(id_), id_) if id_ else []
+    if len(rows) == 1:
+        return str(rows[0]["id"])
+    what = f"Several ids start with {id_!r}." if rows else f"There is no job {id_!r}."
+    raise UsageError(what, remedy="See `aeolian list job`.")
+
+
+def find_one_or_set(store: Store, reference: str) -> list[Job]:
+    """The job `pipeline@id`, or every job under `id`, upstream first. Raises `UsageError` if there is none."""
+    if "@" in reference:
+        return [find_job(store, reference, exact=True)]
+    found = list_jobs(store, commit=find_set(store, reference))
+    if not found:
+        raise UsageError(f"There is no job under {reference!r}.", remedy="See `aeolian list job`.")
+    return found
+
+
+def plan_datums(store: Store, spec: Spec) -> list[DatumRecord]:
+    """The datums that a pipeline of this spec would have on its inputs as they are; they have no state.
+
+    Raises `UsageError` for a repo that is not there.
+    """
+    for part in spec.inputs():
+        repo_id(store, part.repo)
+    read = sources(store, _NEWEST, spec)
+    found = datums(spec.input, lambda part: read[part.repo, part.branch], store.trees) if spec.input else []
+    return [_plan(store, spec, datum) for datum in found]
+
+
+def _plan(store: Store, spec: Spec, datum: Datum) -> DatumRecord:
+    return DatumRecord(
+        id=datum.id,
+        job="",
+        pipeline=spec.name,
+        state="",
+        reason="",
+        exit_code=None,
+        tries=0,
+        inputs=tuple(describe_inputs(datum)),
+        seconds={"download": 0.0, "process": 0.0, "upload": 0.0},
+        started=0.0,
+        log=store.log("", spec.name, datum.id),
+        row=0,
+    )
+
+
+def _reads(store: Store, job: Job, commit: Commit) -> bool:
+    """Whether the job read this commit."""
+    spec = catalog.version(store, job.pipeline_row, job.version).spec
+    if not any((part.repo, part.branch) == (commit.repo, commit.branch) for part in spec.inputs()):
+        return False
+    return sources(store, job.seq, spec)[commit.repo, commit.branch].commit == commit.id
