@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import click
 
-Table = dict[str, "tuple[str, str] | tuple[str, Table]"]  # name -> (module:attribute or words, help or table)
+# name -> (module:attribute or words, help or table); the name "" is what a group does without a further word.
+Table = dict[str, "tuple[str, str] | tuple[str, Table]"]
 
 _REPOS, _FILES, _PIPELINES = "aeolian.cli.repos:", "aeolian.cli.files:", "aeolian.cli.pipelines:"
 _SECRETS = "aeolian.cli.secrets:"
@@ -70,7 +71,24 @@ COMMANDS: dict[str, Any] = {
     ),
     "put": ("Put files into a repo.", {"file": (f"{_FILES}put_file", "Put files into a repo, and run what follows.")}),
     "get": ("Get files out of a repo.", {"file": (f"{_FILES}get_file", "Get a file or a folder out of a repo.")}),
-    "start": ("Open a commit.", {"commit": (f"{_REPOS}start_commit", "Open a commit, to put files bit by bit.")}),
+    "start": (
+        "Open a commit, or let a stopped pipeline run.",
+        {
+            "commit": (f"{_REPOS}start_commit", "Open a commit, to put files bit by bit."),
+            "pipeline": (f"{_STATES}start_pipeline", "Let a stopped pipeline run on what it missed."),
+        },
+    ),
+    "stop": (
+        "Stop a pipeline or a job.",
+        {
+            "pipeline": (f"{_STATES}stop_pipeline", "End a pipeline's jobs, and let it have none until it is started."),
+            "job": (f"{_JOBS}stop_job", "End a job that is not done."),
+        },
+    ),
+    "restart": (
+        "Stop a pipeline and start it.",
+        {"pipeline": (f"{_STATES}restart_pipeline", "End a pipeline's jobs, and run it on its inputs as they are.")},
+    ),
     "finish": (
         "Close a commit.",
         {"commit": (f"{_REPOS}finish_commit", "Close an open commit, and run what follows.")},
@@ -103,7 +121,13 @@ COMMANDS: dict[str, Any] = {
         {"pin": ("aeolian.cli.images:pin", "Write one version of all images into every spec.")},
     ),
     "up": (f"{_PIPELINES}up", "Make or change every pipeline of a folder, and run them."),
-    "wait": (f"{_JOBS}wait", "Do what is outstanding; return when nothing is left."),
+    "wait": (
+        "Do what is outstanding; return when nothing is left.",
+        {
+            "": (f"{_JOBS}wait", "Do all that is outstanding."),
+            "job": (f"{_JOBS}wait_job", "Do what is outstanding until a job has ended."),
+        },
+    ),
     "watch": ("aeolian.cli.watching:watch", "Put a folder's changes into a repo, as they come."),
     "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
     "logs": ("aeolian.cli.logs:logs", "Show what programs wrote."),
@@ -141,11 +165,17 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""
-        return list(self._table)
+        return [name for name in self._table if name]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, where a group does something without a further word too."""
+        if "" in self._table and (not args or (args[0].startswith("-") and args[0] not in ("-h", "--help"))):
+            args = ["", *args]
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, loaded; plural nouns are taken as well."""
-        name = cmd_name if cmd_name in self._table else cmd_name.removesuffix("s")
+        name = cmd_name if cmd_name in self._table else cmd_name.removesuffix("s") or "s"
         if name not in self._table:
             return None
         first, second = self._table[name]
@@ -153,7 +183,7 @@ class LazyGroup(click.Group):
             return LazyGroup(second, name, first)
         module, _, attribute = first.partition(":")
         command = cast(click.Command, getattr(importlib.import_module(module), attribute))
-        command.name = name
+        command.name = name or self.name
         return command
 
     def resolve_command(
@@ -172,7 +202,10 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The names with one line each, out of the table."""
-        rows = [(name, first if isinstance(second, dict) else second) for name, (first, second) in self._table.items()]
+        rows = [
+            (name or "(no word)", first if isinstance(second, dict) else second)
+            for name, (first, second) in self._table.items()
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 

@@ -6,7 +6,7 @@ from aeolian.cli.common import command, no_run_option, open_store, warn
 from aeolian.cli.pipelines import reprocess_option
 from aeolian.cli.running import run_outstanding
 from aeolian.engine import ticks
-from aeolian.engine.versions import pipelines
+from aeolian.engine.versions import pausing, pipelines
 from aeolian.errors import UsageError
 
 
@@ -45,6 +45,39 @@ def rerun_pipeline(pipeline: str, reprocess: bool, no_run: bool) -> None:
     """Run a pipeline as a new version of the same spec: what failed or changed is redone, with --reprocess all."""
     with open_store() as store:
         pipelines.rerun_pipeline(store, pipeline, reprocess=reprocess)
+        run_outstanding(store, no_run=no_run)
+
+
+@command(example="aeolian stop pipeline music-transformer")
+@click.argument("pipeline")
+def stop_pipeline(pipeline: str) -> None:
+    """End a pipeline's jobs, and let it have none until `start pipeline`."""
+    with open_store() as store:
+        ended = pausing.stop_pipeline(store, pipeline)
+        warn(f"pipeline {pipeline}: paused{f', {ended} jobs killed' if ended else ''}")
+
+
+@command(example="aeolian start pipeline music-transformer")
+@click.argument("pipeline")
+@no_run_option
+def start_pipeline(pipeline: str, no_run: bool) -> None:
+    """Let a stopped pipeline run: one job does what all commits brought meanwhile."""
+    with open_store() as store:
+        if pausing.start_pipeline(store, pipeline):
+            run_outstanding(store, no_run=no_run)
+        else:
+            warn(f"pipeline {pipeline}: there is nothing that it missed")
+
+
+@command(example="aeolian restart pipeline music-transformer")
+@click.argument("pipeline")
+@no_run_option
+def restart_pipeline(pipeline: str, no_run: bool) -> None:
+    """End a pipeline's jobs, and run it on its inputs as they are."""
+    with open_store() as store:
+        pausing.stop_pipeline(store, pipeline)
+        if not pausing.start_pipeline(store, pipeline):
+            pipelines.run_pipeline(store, pipeline)
         run_outstanding(store, no_run=no_run)
 
 

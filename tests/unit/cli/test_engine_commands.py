@@ -160,14 +160,13 @@ def test_delete_file_takes_outputs_along(filled):
 
 
 def test_squash_and_delete_commit(filled, tmp_path):
-    first, empty = [commit["id"] for commit in json.loads(filled("list", "commit", "songs", "-o", "json"))]
+    (first,) = [commit["id"] for commit in json.loads(filled("list", "commit", "songs", "-o", "json"))]
     filled("squash", "commit", first, code=2)
     assert "has no child" in filled.stderr
     filled("put", "file", "songs@master:/c.txt", "-f", "-", stdin="three\n")
     filled("squash", "commit", first[:8])
     assert f"commit {first}: removed from all@master, songs@master, upper@master, with 2 jobs" in filled.stderr
-    left = [commit["id"] for commit in json.loads(filled("list", "commit", "upper", "-o", "json"))]
-    assert left[1:] == [empty] and first not in left
+    assert len(json.loads(filled("list", "commit", "upper", "-o", "json"))) == 1
     filled("put", "file", "songs@master:/d.txt", "-f", "-", stdin="four\n")
     filled("delete", "commit", "songs@master")
     assert sorted(filled("get", "file", "all@master:/all").split()) == ["ONE", "THREE", "TWO"]

@@ -204,3 +204,20 @@ def test_all_pipelines_are_deleted_downstream_first(songs):
     assert songs.stderr.split("\n")[:2] == ["pipeline after: deleted", "pipeline copy: deleted"]
     assert songs.json("list", "pipeline") == []
     assert [repo["name"] for repo in songs.json("list", "repo")] == ["songs"]
+
+
+def test_a_pipeline_without_input_has_a_job_of_no_datums_and_an_empty_output_at_once(terminal):
+    terminal("create", "repo", "songs")
+    elsewhere = {"pfs": {"repo": "songs", "branch": "dev", "glob": "/*"}}
+    terminal("create", "pipeline", stdin=named("copy", input=elsewhere))
+    (job,) = terminal.json("list", "job", "-p", "copy")
+    assert (job["state"], job["total"]) == ("success", 0)
+    assert terminal.json("list", "file", "copy@master") == []
+    assert terminal.json("list", "file", "songs@dev") == []
+    assert terminal.json("inspect", "commit", "copy@master")["id"] == job["id"]
+
+
+def test_up_lets_a_pipeline_wait_for_its_first_input(terminal, tmp_path):
+    (tmp_path / "copy.json").write_text(json.dumps(COPY))
+    terminal("up", "copy.json")
+    assert terminal.json("list", "job") == []

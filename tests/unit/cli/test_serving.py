@@ -14,7 +14,6 @@ import pytest
 from waiting import SAFETY_S
 
 from aeolian.cli.serving import serve_store
-from aeolian.engine.jobs.scheduler import Runner
 from aeolian.engine.specs.files import read_specs
 from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
@@ -38,7 +37,6 @@ def store(tmp_path):
     with Store(tmp_path / "home") as store:
         repos.create_repo(store, "songs")
         pipelines.create_pipelines(store, read_specs(tmp_path / "specs.yaml"))
-        Runner(store).run()
         yield store
 
 

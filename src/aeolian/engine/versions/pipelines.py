@@ -56,7 +56,8 @@ def create_pipelines(
     version. None leaves one alone whose spec, program (as `executor` runs it) and last job are as they should be.
     `make_repos` makes input repos that nothing writes. `secrets` says where those of the specs are read; what an
     earlier version of a pipeline was told still holds. With `dry_run` nothing is kept. A branch that is read and has no
-    commit gets an empty one, so that each pipeline has a job at once, as on a cluster.
+    commit gets an empty one, so that each pipeline has a job at once, as on a cluster; with `update` None a pipeline
+    waits for its first input instead.
     Raises `UsageError` for an unknown upstream repo, a cycle, or two specs of one name.
     """
     arguments, executor = arguments or {}, executor or ProcessExecutor()
@@ -75,6 +76,9 @@ def create_pipelines(
                 change = _put(store, spec, source, given, secrets, update, make_repos, together, reprocess, executor)
                 changes.append(change)
         touched = [change.spec for change in changes if change.what != "unchanged" and change.spec.runs]
+        if update is None:
+            names = {spec.name for spec in touched}
+            touched = [spec for spec in touched if _has_input(store, spec, names)]
         if touched:
             seq = new_set(store)
             _fill_inputs(store, seq, touched)
@@ -215,6 +219,23 @@ def _same(store: Store, old: Pipeline, spec: Spec, folder: Path | None, executor
     if job["state"] != "success":
         return False
     return bool(job["code"] == program_hash(store, old, executor.ready(spec).identity))
+
+
+def _has_input(store: Store, spec: Spec, planned: set[str]) -> bool:
+    """Whether some branch that the pipeline reads has a commit, or gets one, in this set or from a job before it."""
+    for part in spec.inputs():
+        branch = branch_id(store, part.repo, part.branch)
+        if branch is not None and store.db.one(
+            "SELECT 1 FROM revision WHERE branch_id = ? AND (state != 'open' OR origin = 'auto')",
+            branch,
+        ):
+            return True
+    upstream = [
+        pipeline.spec
+        for name in planned & {part.repo for part in spec.inputs()}
+        if (pipeline := find(store, name)) is not None
+    ]
+    return any(_has_input(store, each, planned) for each in upstream)
 
 
 def run_pipeline(store: Store, name: str) -> None:

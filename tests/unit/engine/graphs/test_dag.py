@@ -45,7 +45,7 @@ def test_nodes_tell_state_and_files(music):
     nodes = graph(music.store).nodes
     assert (nodes["songs"].kind, nodes["songs"].state, nodes["songs"].files, nodes["songs"].size) == ("repo", "", 2, 6)
     assert (nodes["midi"].kind, nodes["midi"].state, nodes["midi"].files) == ("pipeline", "success", 2)
-    assert (nodes["model"].state, nodes["music"].state, nodes["report"].state) == ("failure", "success", "success")
+    assert (nodes["model"].state, nodes["music"].state, nodes["report"].state) == ("failure", "", "success")
     assert nodes["report_tick"].kind == "cron"
 
 
@@ -65,7 +65,7 @@ def test_text_names_each_part_once_and_the_rest_by_reference(music):
         ("songs", "repo", "2 files"),
         ("├─ midi", "success", "2 files"),
         ("│  └─ model", "failure", "0 files"),
-        ("│     └─ music", "success", "0 files"),
+        ("│     └─ music", "no job yet", "0 files"),
         ("│        └─ report", "success", "0 files"),
         ("└─ report", "(see below music)", ""),
         ("spare", "repo", "0 files"),
@@ -82,7 +82,6 @@ def test_the_svg_has_every_part_and_edge_and_no_box_touches_another(music):
     assert {name: g.get("data-state") for name, g in groups.items() if g.get("data-state")} == {
         "midi": "success",
         "model": "failure",
-        "music": "success",
         "report": "success",
     }
     assert "".join(groups["songs"].itertext()).count("2 files") == 2

@@ -221,7 +221,6 @@ def test_propagation_never_does_not_trigger(bench):
     quiet = {"pfs": {"repo": "models", "glob": "/", "propagation_spec": {"never": True}}}
     node = {"cross": [quiet, {"pfs": {"repo": "seeds", "glob": "/*"}}]}
     bench.pipeline("p", shell("cat /pfs/models/m > /pfs/out/x"), node)
-    bench.run()
     bench.put("models", {"m": "M"})
     assert bench.run().jobs == []
     bench.put("seeds", {"1": ""})
@@ -232,24 +231,11 @@ def test_propagation_never_does_not_trigger(bench):
 def test_a_branch_is_read_alone(bench):
     bench.repo("songs")
     bench.pipeline("p", shell("cp /pfs/songs/* /pfs/out/"), {"pfs": {"repo": "songs", "branch": "dev", "glob": "/"}})
-    bench.run()
     bench.put("songs", {"a": "1"})
     assert bench.run().jobs == []
     bench.put("songs", {"b": "2"}, branch="dev")
     bench.run()
     assert bench.contents("p") == {"b": "2"}
-
-
-def test_a_pipeline_whose_input_has_no_commit_has_a_job_of_no_datums_and_an_empty_output_at_once(bench):
-    bench.repo("songs")
-    bench.pipeline("p", shell("exit 1"), {"pfs": {"repo": "songs", "branch": "dev", "glob": "/"}})
-    bench.pipeline("q", shell("exit 1"), "p")
-    bench.run()
-    for name in "pq":
-        job = bench.job(name)
-        assert (job.state, job.total) == ("success", 0)
-        assert bench.contents(name) == {}
-    assert bench.contents("songs", "dev") == {}
 
 
 def test_cycles_and_unknown_repos_are_refused(bench):

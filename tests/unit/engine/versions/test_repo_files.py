@@ -189,7 +189,6 @@ def test_listing(bench, songs):
 def test_an_open_commit_gathers_and_nothing_runs_until_it_is_finished(bench):
     bench.repo("songs")
     bench.pipeline("p", ["true"], "songs")
-    bench.run()
     commits.start_commit(bench.store, "songs", "master")
     with pytest.raises(UsageError, match="has not been finished"):
         commits.start_commit(bench.store, "songs", "master")
