@@ -50,10 +50,11 @@ def gc() -> None:
 def fsck() -> None:
     """Check everything that is stored against its hash. Exit code 1 if something is damaged."""
     with open_store() as store:
-        faults = list(upkeep.check(store))
-    for fault in faults:
-        click.echo(fault)
-    if faults:
+        found = 0
+        for fault in upkeep.check(store):
+            found += 1
+            click.echo(fault)
+    if found:
         sys.exit(EXIT_FAILURE)
     click.echo("no damage found")
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aeolian.engine.jobs.worker import clear_scratch
 from aeolian.engine.programs.docker_client import end_leftovers
 from aeolian.engine.storage import lock
+from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.disk import DiskFull
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import decode_entries
@@ -30,23 +31,29 @@ class Freed:
 
 
 def check(store: Store) -> Iterator[str]:
-    """A sentence for every fault: contents and tree nodes against their hashes, and what commits and runs refer to."""
+    """A sentence for every fault: contents and tree nodes against their hashes, and what commits and runs refer to.
+
+    Safe beside anything: what is committed meanwhile is left to the next call, and `collect_garbage` waits.
+    """
     for row in store.db.all("PRAGMA integrity_check"):
         if row[0] != "ok":
             yield f"database: {row[0]}"
-    sizes: dict[str, int] = {}
-    for name, size, fault in _contents(store):
-        sizes[name] = size
-        if fault:
-            yield fault
-    for row in store.db.all("SELECT hash, data FROM node"):
-        if hashlib.sha256(row["data"].encode()).hexdigest() != row["hash"]:
-            yield f"tree node {row['hash']}: its content has another hash"
-    yield from _check_commits(store, sizes)
-    for row in store.db.all("SELECT id, datum, outputs FROM datum WHERE state = 'success'"):
-        for entry in decode_entries(row["outputs"]):
-            if entry.object not in sizes:
-                yield f"datum {row['datum'][:16]}: the content {entry.object} of its output {entry.path} is missing"
+    with store.objects.intake():
+        # First what refers, then what is there: the other way round, what came between would seem to be missing.
+        commits = store.db.all("SELECT tree, min(seq) AS seq, id, repo FROM named_commit GROUP BY tree ORDER BY seq")
+        runs = store.db.all("SELECT id, datum, outputs FROM datum WHERE state = 'success'")
+        jobs = store.db.all("SELECT datums, max(seq) AS seq FROM job WHERE state = 'success' GROUP BY pipeline_id")
+        sizes: dict[str, int] = {}
+        for name, size, fault in _contents(store):
+            sizes[name] = size
+            if fault:
+                yield fault
+        for row in store.db.all("SELECT hash, data FROM node"):
+            if hashlib.sha256(row["data"].encode()).hexdigest() != row["hash"]:
+                yield f"tree node {row['hash']}: its content has another hash"
+        yield from _check_commits(store, commits, sizes)
+        yield from _check_runs(store, jobs, runs, sizes)
+    yield from _check_open_commits(store)
 
 
 def _contents(store: Store) -> Iterator[tuple[str, int, str]]:
@@ -64,18 +71,38 @@ def _contents(store: Store) -> Iterator[tuple[str, int, str]]:
         yield name, path.stat().st_size, "" if good else f"content {name}: its bytes have another hash ({path})"
 
 
-def _check_commits(store: Store, sizes: dict[str, int]) -> Iterator[str]:
-    rows = store.db.all("SELECT tree, min(id) AS id, repo FROM named_commit GROUP BY tree")
-    for row in rows:
+def _check_commits(store: Store, commits: Sequence[Row], sizes: Mapping[str, int]) -> Iterator[str]:
+    """Each leaf of their trees once, with the oldest commit that has it."""
+    seen: set[str] = set()
+    for row in commits:
         where = f"commit {row['repo']}@{row['id'][:12]}"
         try:
-            for entry in store.trees.entries(row["tree"]):
+            for entry in store.trees.unseen(row["tree"], seen):
                 if entry.object not in sizes:
                     yield f"{where}: the content {entry.object} of {entry.path} is missing"
                 elif sizes[entry.object] != entry.size:
                     yield f"{where}: {entry.path} should have {entry.size} bytes and has {sizes[entry.object]}"
         except (StorageError, ValueError) as error:
             yield f"{where}: {error}"
+
+
+def _check_runs(store: Store, jobs: Sequence[Row], runs: Sequence[Row], sizes: Mapping[str, int]) -> Iterator[str]:
+    """What runs wrote, and that those are there which the last good job of each pipeline has."""
+    for row in runs:
+        for entry in decode_entries(row["outputs"]):
+            if entry.object not in sizes:
+                yield f"datum {row['datum'][:16]}: the content {entry.object} of its output {entry.path} is missing"
+    there = {row["id"] for row in runs}
+    for row in jobs:
+        try:
+            for datum in store.datum_trees.entries(row["datums"]):
+                if datum.run not in there:
+                    yield f"datum {datum.datum[:16]}: its run {datum.run} is missing"
+        except (StorageError, ValueError) as error:
+            yield f"the datums of a job: {error}"
+
+
+def _check_open_commits(store: Store) -> Iterator[str]:
     orphans = store.db.all(
         "SELECT id FROM named_commit c WHERE state = 'open' AND origin = 'auto'"
         " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.seq = c.seq AND j.state IN ('created', 'running'))"

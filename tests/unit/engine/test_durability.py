@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 from engine_bench import shell
 
+from aeolian.engine import upkeep
 from aeolian.engine.jobs.records import list_datums, list_jobs
 from aeolian.engine.jobs.scheduler import Runner
 from aeolian.engine.storage import lock
@@ -189,6 +190,22 @@ def test_fsck_finds_planted_damage(filled):
     assert any("of /big is missing" in fault for fault in faults)
     filled.store.db.run("UPDATE small_object SET data = x'00'")
     assert len(list(check(filled.store))) > len(faults)
+
+
+def test_fsck_beside_a_put_and_a_gc_finds_nothing(filled, monkeypatch):
+    contents = upkeep._contents
+
+    def meanwhile(store):
+        yield from contents(store)
+        filled.put("songs", {"new": "n" + BIG})
+
+    monkeypatch.setattr(upkeep, "_contents", meanwhile)
+    assert list(check(filled.store)) == []
+
+
+def test_fsck_finds_a_run_that_is_gone(filled):
+    filled.store.db.run("DELETE FROM datum WHERE id = (SELECT min(id) FROM datum)")
+    assert any("its run 1 is missing" in fault for fault in check(filled.store))
 
 
 def test_a_damaged_tree_is_found(filled):

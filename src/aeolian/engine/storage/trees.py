@@ -148,16 +148,20 @@ class _TreesOf(Generic[_T]):
         """The hashes of the root and the leaves of `tree`, for those who keep or check nodes."""
         return [tree, *(leaf.hash for leaf in self._leaves(tree))]
 
+    def unseen(self, tree: str, seen: set[str]) -> Iterator[_T]:
+        """The entries of the leaves of `tree` that are not in `seen`, to which they are added."""
+        for leaf in self._leaves(tree):
+            if leaf.hash not in seen:
+                seen.add(leaf.hash)
+                yield from _decode(self._node(leaf.hash), self._make)
+
     def reached(self, trees: Iterable[str]) -> tuple[set[str], set[str]]:
         """The hashes of the nodes of all of `trees`, and those that their entries hold. Each leaf is read once."""
         nodes: set[str] = set()
         hashes: set[str] = set()
         for tree in trees:
+            hashes |= {entry[1] for entry in self.unseen(tree, nodes)}
             nodes.add(tree)
-            for leaf in self._leaves(tree):
-                if leaf.hash not in nodes:
-                    nodes.add(leaf.hash)
-                    hashes |= {entry[1] for entry in _decode(self._node(leaf.hash), self._make)}
         return nodes, hashes
 
     def _leaves(self, tree: str) -> list[_Leaf]:
