@@ -25,7 +25,7 @@ PERCENT = 100
 
 @dataclass(frozen=True)
 class Config:
-    """Recordings (WAV, as convert writes them, or FLAC, OGG, MP3) to MIDI: the notes that were played."""
+    """Recordings (WAV, as convert writes them, or any other) to MIDI: the notes that were played."""
 
     input: Path = option(help="Folder of recordings (or one file).")
     output: Path = option(help="Folder for the MIDI files.")
@@ -103,12 +103,14 @@ def _transcribe(
 ) -> dict[str, Any]:
     """Writes `target`, returns the details for the report. Raises `InputError` where there are no notes."""
     from aeolian.formats.midi import write_midi
+    from aeolian.transcription.downmix import Mono
 
     transcriber, why = transcribers.choose(path)
     with open_recording(path) as recording:
-        notes = transcriber.transcribe(recording, tell)
+        mono = Mono(recording)
+        notes = transcriber.transcribe(mono, tell)
         sample_rate_hz, duration_s = recording.sample_rate_hz, recording.read_frames / recording.sample_rate_hz
-        remarks = recording.remarks()
+        remarks = recording.remarks() + mono.remarks()
     if not len(notes):
         raise InputError("no notes found (silence, speech or noise?)", remedy="Lower --onset_threshold to find more.")
     with whole_file(target) as partial:

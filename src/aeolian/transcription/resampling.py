@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from aeolian.transcription.downmix import Downmix
 from aeolian.transcription.transcriber import Recording
 
 BLOCK_S = 10
@@ -14,13 +15,15 @@ MAX_BLOCK_FRAMES = 1 << 21
 
 
 def mono_blocks(recording: Recording, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
-    """The mean of the channels at `sample_rate_hz`, float32[n] at a time, ⌈frames · rate / own rate⌉ samples in all.
+    """The channels as one at `sample_rate_hz`, float32[n] at a time, ⌈frames · rate / own rate⌉ samples in all.
 
-    Resampled by soxr's "HQ" (the quality and the length that librosa.load gives). NaN becomes 0, and infinity 1.
+    One channel as `Downmix` makes it; NaN becomes 0, and infinity 1. Resampled by soxr's "HQ" (the quality and the
+    length that librosa.load gives).
     """
     own_rate_hz = recording.sample_rate_hz
     block_frames = min(BLOCK_S * own_rate_hz, MAX_BLOCK_FRAMES)
-    blocks = (_mono(block) for block in recording.blocks(block_frames))
+    downmix = Downmix(own_rate_hz)
+    blocks = (downmix.mix(_finite(block)) for block in recording.blocks(block_frames))
     if own_rate_hz == sample_rate_hz:
         yield from blocks
         return
@@ -36,8 +39,6 @@ def mono_blocks(recording: Recording, sample_rate_hz: int) -> Iterator[NDArray[n
     yield np.pad(rest, (0, max(0, missing - len(rest))))[: max(0, missing)]
 
 
-def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    mixed: NDArray[np.float32] = block.mean(axis=1, dtype=np.float32)
-    if not np.isfinite(mixed).all():
-        mixed = np.nan_to_num(mixed, nan=0.0, posinf=1.0, neginf=-1.0)
-    return mixed
+def _finite(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    # A sum tells at once, unless it overflows; then a closer look does no harm.
+    return block if np.isfinite(block.sum()) else np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -134,6 +134,20 @@ def test_a_damaged_recording_gives_what_it_holds(wavs, tmp_path):
     assert entries["song.flac"]["details"]["notes"] >= 4
 
 
+@pytest.mark.parametrize("extension", ["wav", "flac", "mp3", "ogg"])
+def test_a_recording_with_one_channel_inverted_has_the_notes_of_the_other(wavs, tmp_path, extension):
+    wave = melody(2)
+    soundfile.write(wavs / f"alone.{extension}", wave[:, :1], RATE)
+    wave[:, 1] *= -1
+    soundfile.write(wavs / f"inverted.{extension}", wave, RATE)
+    _, entries = transcribed(wavs, tmp_path / "out")
+    remarks = entries[f"inverted.{extension}"]["details"]["remarks"]
+    assert [remark.partition(":")[0] for remark in remarks] == ["the channels cancel each other"]
+    alone, inverted = (read_midi(tmp_path / "out" / f"{name}.mid") for name in ("alone", "inverted"))
+    assert alone.pitch.tolist() == inverted.pitch.tolist() == [pitch for _, pitch in MELODY]
+    np.testing.assert_allclose(alone.onset_s, inverted.onset_s, atol=0.02)
+
+
 def test_nothing_usable_is_a_failure_of_the_stage(wavs, tmp_path):
     with pytest.raises(AeolianError, match="no input was found"):
         run(Config(wavs, tmp_path / "out", "basic-pitch"))
