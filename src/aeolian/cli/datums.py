@@ -1,8 +1,8 @@
-"""`aeolian list|inspect datum`."""
+"""`aeolian list|inspect|restart datum`."""
 
 import click
 
-from aeolian.cli.common import command, duration_text, open_store
+from aeolian.cli.common import command, duration_text, open_store, warn
 from aeolian.cli.output import Output, output_option, plain, print_facts, print_table
 from aeolian.cli.raw_jobs import make_datum_info
 from aeolian.cli.spec_source import read_source
@@ -45,6 +45,22 @@ def inspect_datum(job: str, datum: str, output: Output) -> None:
         facts += [("Input", f"{part['repo']}@{part['commit'][:12]}:{part['path']}") for part in record.inputs]
         facts += [(phase.capitalize(), duration_text(seconds)) for phase, seconds in record.seconds.items()]
         print_facts([*facts, ("Tries", str(record.tries)), ("Log", str(record.log))])
+
+
+@command(example="aeolian restart datum midi@3f2a /song.mp3")
+@click.argument("job", metavar="PIPELINE@ID")
+@click.argument("paths", metavar="PATH[,PATH…]")
+def restart_datum(job: str, paths: str) -> None:
+    """Begin a datum of a running job again that is stuck: the one that reads all these paths (or content hashes).
+
+    With datum_batching, stop the job and run the pipeline again instead: what is done is kept.
+    """
+    wanted = [part for part in paths.split(",") if part]
+    if not wanted:
+        raise UsageError("Which datum?", remedy="Name a path that it reads, such as /song.mp3.")
+    with open_store() as store:
+        for label in queries.restart_datums(store, jobs.find_job(store, job, exact=True), wanted):
+            warn(f"{label}: begun again")
 
 
 def _facts(record: DatumRecord) -> dict[str, object]:

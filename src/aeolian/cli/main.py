@@ -86,8 +86,11 @@ COMMANDS: dict[str, Any] = {
         },
     ),
     "restart": (
-        "Stop a pipeline and start it.",
-        {"pipeline": (f"{_STATES}restart_pipeline", "End a pipeline's jobs, and run it on its inputs as they are.")},
+        "Begin a pipeline or a datum again.",
+        {
+            "pipeline": (f"{_STATES}restart_pipeline", "End a pipeline's jobs, and run it on its inputs as they are."),
+            "datum": (f"{_DATUMS}restart_datum", "Begin a datum of a running job again that is stuck."),
+        },
     ),
     "finish": (
         "Close a commit.",
@@ -131,7 +134,13 @@ COMMANDS: dict[str, Any] = {
     "watch": ("aeolian.cli.watching:watch", "Put a folder's changes into a repo, as they come."),
     "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
     "logs": ("aeolian.cli.logs:logs", "Show what programs wrote."),
-    "draw": ("aeolian.cli.drawing:draw", "Draw what feeds what, as a picture or on the terminal."),
+    "draw": (
+        "Draw what feeds what, as a picture or on the terminal.",
+        {
+            "": ("aeolian.cli.drawing:draw", "Draw repos and pipelines."),
+            "pipeline": ("aeolian.cli.drawing:draw", "The same, as pachctl spells it."),
+        },
+    ),
     "lineage": (f"{_FILES}lineage", "Trace a file back to the files it was made from."),
     "gc": (f"{_UPKEEP}gc", "Remove what no commit needs any more."),
     "fsck": (f"{_UPKEEP}fsck", "Check everything that is stored against its hash."),

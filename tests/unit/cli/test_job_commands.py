@@ -219,6 +219,32 @@ def test_logs_are_followed_until_the_job_has_ended(songs, tmp_path):
     assert [line for line in told if not line.startswith("===")] == ["first", "last"]
 
 
+def test_a_stuck_datum_is_begun_again_and_uses_up_no_try(songs, tmp_path):
+    gate, begun = tmp_path / "gate", tmp_path / "begun"
+    script = f"echo x >> {begun}; while [ ! -e {gate} ]; do sleep 0.05; done; cp $songs /pfs/out/"
+    slow = {**COPY, "pipeline": {"name": "slow"}, "datum_tries": 1, "transform": {"cmd": ["sh", "-c", script]}}
+    songs("create", "pipeline", "--no-run", stdin=json.dumps(slow))
+    running = threading.Thread(target=run_all)
+    running.start()
+    try:
+        wait_until(begun.exists, "the program")
+        job = f"slow@{last(songs, 'slow')['id']}"
+        songs("restart", "datum", job, "/none", code=2)
+        assert "No datum of slow@" in songs.stderr
+        songs("restart", "datum", job, "/a")
+        assert "songs:/a: begun again" in songs.stderr
+        wait_until(lambda: begun.read_text() == "x\nx\n", "the second time")
+    finally:
+        gate.touch()
+        running.join()
+    (datum,) = songs.json("list", "datum", "slow")
+    assert (datum["state"], datum["tries"]) == ("success", 1)
+    assert "restarted, as `restart datum` asked" in songs("logs", "-p", "slow")
+    songs("restart", "datum", job, "/a", code=2)
+    assert "has ended: success" in songs.stderr
+    songs("restart", "datum", job, ",", code=2)
+
+
 def run_all():
     with Store(default_home()) as store:
         Runner(store).run()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from aeolian.engine.jobs.inputs import Datum, datums
 from aeolian.engine.jobs.ledger import sources
 from aeolian.engine.jobs.records import DatumRecord, Job, describe_inputs, find_job, list_jobs
+from aeolian.engine.jobs.scratch import place_datum
+from aeolian.engine.programs.processes import restart_noted
 from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog
@@ -69,6 +71,36 @@ def find_one_or_set(store: Store, reference: str) -> list[Job]:
     return found
 
 
+def restart_datums(store: Store, job: Job, wanted: Sequence[str]) -> list[str]:
+    """Kills the programs of a job's datums that read all that is `wanted` (paths or hashes), to be begun again.
+
+    Returns what they read. No try is used up. Raises `UsageError` if the job has ended, or no such datum runs.
+    """
+    if not job.outstanding:
+        raise UsageError(
+            f"{job.pipeline}@{job.id[:12]} has ended: {job.state}.",
+            remedy=f"`aeolian run pipeline {job.pipeline}` does what failed again.",
+        )
+    spec = catalog.version(store, job.pipeline_row, job.version).spec
+    restarted = [
+        datum.label
+        for datum in _datums_at(store, spec, job.seq)
+        if all(any(name.rstrip("/") in (p.path, p.content) for p in datum.inputs) for name in wanted)
+        and restart_noted(place_datum(store, job.pipeline, datum.id))
+    ]
+    if not restarted:
+        raise UsageError(
+            f"No datum of {job.pipeline}@{job.id[:12]} that runs reads {', '.join(wanted)}.",
+            remedy=f"`aeolian logs -j {job.pipeline}@{job.id[:12]} --follow` shows what runs.",
+        )
+    return restarted
+
+
+def _datums_at(store: Store, spec: Spec, seq: int) -> list[Datum]:
+    read = sources(store, seq, spec)
+    return datums(spec.input, lambda part: read[part.repo, part.branch], store.trees) if spec.input else []
+
+
 def plan_datums(store: Store, spec: Spec) -> list[DatumRecord]:
     """The datums that a pipeline of this spec would have on its inputs as they are; they have no state.
 
@@ -76,9 +108,7 @@ def plan_datums(store: Store, spec: Spec) -> list[DatumRecord]:
     """
     for part in spec.inputs():
         repo_id(store, part.repo)
-    read = sources(store, _NEWEST, spec)
-    found = datums(spec.input, lambda part: read[part.repo, part.branch], store.trees) if spec.input else []
-    return [_plan(store, spec, datum) for datum in found]
+    return [_plan(store, spec, datum) for datum in _datums_at(store, spec, _NEWEST)]
 
 
 def _plan(store: Store, spec: Spec, datum: Datum) -> DatumRecord:

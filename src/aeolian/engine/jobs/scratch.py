@@ -45,6 +45,11 @@ class Layout:
         return self.pfs / OUT
 
 
+def place_datum(store: Store, pipeline: str, datum: str) -> Path:
+    """Where a datum of a pipeline runs that has a process of its own; `datum` is its id."""
+    return store.scratch / f"{pipeline}-{datum[:24]}"
+
+
 def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False, link: bool = False) -> Layout:
     """Makes `folder` with the inputs of a datum, each file a private copy that cannot hurt the store.
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aeolian.engine.jobs.inputs import Datum
-from aeolian.engine.jobs.scratch import Layout, collect, lay_out, refuse_changed_inputs
+from aeolian.engine.jobs.scratch import Layout, collect, lay_out, place_datum, refuse_changed_inputs
 from aeolian.engine.programs.batching import Batch, Batches
 from aeolian.engine.programs.executors import Command, Executor
 from aeolian.engine.programs.folders import remove
-from aeolian.engine.programs.processes import Exit, Processes, kill_noted
+from aeolian.engine.programs.processes import RESTART_FILE, Exit, Processes, kill_noted
 from aeolian.engine.programs.read_only import WORTH_BYTES
 from aeolian.engine.programs.secrets import NO_SECRETS, Secrets, link_mounts
 from aeolian.engine.storage.disk import DiskFull, nearly_full, told_if_full
@@ -72,10 +72,10 @@ def _run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result]
     result = Result("failed", started=time.time())
     log_path = store.log(task.job, task.pipeline.name, datum.id)
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    place = task.batches.mine() if task.batches else _Place(store.scratch / f"{task.pipeline.name}-{datum.id[:24]}")
+    place = task.batches.mine() if task.batches else _Place(place_datum(store, task.pipeline.name, datum.id))
     with log_path.open("wb", buffering=0) as log:
         while result.state == "failed" and result.tries < task.pipeline.spec.datum_tries:
-            if result.tries:
+            if result.reason:
                 log.write(f"--- try {result.tries + 1} of {task.pipeline.spec.datum_tries}: {result.reason}\n".encode())
             result.tries += 1
             place.clear()
@@ -120,6 +120,10 @@ def _try(
     result.exit_code, result.reason = end.code, end.reason
     if task.processes.stopped:
         result.state = "stopped"
+        return
+    if end.reason and (layout.folder / RESTART_FILE).exists():
+        result.reason = "restarted, as `restart datum` asked"
+        result.tries -= 1
         return
     if end.code in transform.accept_return_code and end.acceptable:
         result.reason = ""

@@ -17,6 +17,7 @@ from aeolian.engine.programs.strays import adopt_orphans, end_strays
 from aeolian.next_datum import PORT_VARIABLE
 
 PID_FILE = "pid"
+RESTART_FILE = "restart"
 # What tells a datum's processes from all others; those of a program of many datums have a port of their own.
 _DATUM_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID", "PPS_PIPELINE_NAME")
 _BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID", "PPS_PIPELINE_NAME")
@@ -169,6 +170,16 @@ def kill_noted(scratch: Path) -> None:
         return
     if started == _start_time(int(pid)) != "?":
         kill_group(int(pid))
+
+
+def restart_noted(scratch: Path) -> bool:
+    """Kills what runs in `scratch`, whoever began it, and marks it to be begun again; whether something ran there."""
+    if not (scratch / PID_FILE).exists():
+        return False
+    with contextlib.suppress(FileNotFoundError):
+        (scratch / RESTART_FILE).touch()
+    kill_noted(scratch)
+    return True
 
 
 def _note(scratch: Path, pid: int) -> None:
