@@ -30,7 +30,8 @@ ODD = [
 ]  # fmt: skip
 GOOD = [
     "songs", "songs@master", "songs@master:/", "songs@master:/a", "copy", "copy@master", "copy@{id}", "{id}",
-    "songs@{id}", "songs@{id}:/a", "default/songs", "spec.json", "folder", "binary", "empty", "list.txt", "new", "new@dev:/x", "10m",
+    "songs@{id}", "songs@{id}:/a", "default/songs", "spec.json", "folder", "binary", "empty", "list.txt", "new",
+    "new@dev:/x", "10m",
 ]  # fmt: skip
 
 
