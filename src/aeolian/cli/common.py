@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from aeolian.engine.storage.store import Store, default_home
-from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, AeolianError
+from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, AeolianError
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
@@ -42,6 +42,9 @@ def _guard(work: Callable[[], None]) -> None:
     except sqlite3.Error as error:
         click.echo(f"error: the store's database: {error}. See `aeolian doctor` and `aeolian fsck`.", err=True)
         sys.exit(EXIT_FAILURE)
+    except UnicodeEncodeError as error:
+        click.echo(f"error: {error.object[:80]!r} is not text in UTF-8, which names have to be.", err=True)
+        sys.exit(EXIT_USAGE)
     except KeyboardInterrupt:
         click.echo("interrupted; the same command, or `aeolian wait`, goes on from here", err=True)
         sys.exit(EXIT_INTERRUPTED)
