@@ -8,13 +8,13 @@ from pathlib import Path
 
 from aeolian import names
 from aeolian.engine.jobs.inputs import Datum
+from aeolian.engine.programs.pfs import OUT, SCRATCH, real_folder
 from aeolian.engine.programs.read_only import MOST_FILES, WORTH_BYTES
 from aeolian.engine.storage.objects import Intake
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import Entry
 from aeolian.errors import InputError
 
-OUT = "out"
 # A file that claims this much more than the disk holds for it is refused rather than read: hours of zeros.
 MAX_HOLES_BYTES = 1 << 30
 
@@ -25,6 +25,7 @@ _Stamp = tuple[int, int, int, int]
 class Layout:
     """Where a datum's files are: `/pfs` is `pfs`; what each input file looked like when it was laid out.
 
+    Inputs and `out` are folders of /pfs/.scratch; the links to them that a program sees are its executor's to make.
     `lives_on`: its program goes on after the datum, and may still hold files open that it wrote. `linked` are inputs
     that are objects of the store: the program must not be able to change them.
     """
@@ -41,8 +42,12 @@ class Layout:
 
     @property
     def out(self) -> Path:
-        """The folder that stands for /pfs/out."""
-        return self.pfs / OUT
+        """The folder that /pfs/out leads to."""
+        return real_folder(self.pfs, OUT)
+
+    def shown(self, path: Path) -> str:
+        """How a program names a file of an input or of its output."""
+        return f"/pfs/{path.relative_to(self.pfs / SCRATCH)}"
 
 
 def place_datum(store: Store, pipeline: str, datum: str) -> Path:
@@ -58,26 +63,30 @@ def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False,
     layout = Layout(folder, lives_on)
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     layout.out.mkdir(parents=True)
-    made = {layout.out}
+    made = {layout.out.parent}
     for part in datum.inputs:
-        root = layout.pfs / part.input.name
+        root = real_folder(layout.pfs, part.input.name)
+        _make_folder(root, made)
         for entry in part.entries:
             target = Path(f"{root}{entry.path}")
             if target in layout.placed:
                 continue
-            if target.parent not in made:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                made.add(target.parent)
+            _make_folder(target.parent, made)
             if part.input.empty_files:
-                target.touch(0o444)
+                target.touch()
             else:
                 may_link = link and entry.size >= WORTH_BYTES and len(layout.linked) < MOST_FILES
                 if store.objects.write_to(entry.object, entry.size, target, link=may_link):
                     layout.linked.append(target)
             layout.placed[target] = (_stamp(target.lstat()), entry)
-        if root not in made:
-            root.mkdir(exist_ok=True)
     return layout
+
+
+def _make_folder(folder: Path, made: set[Path]) -> None:
+    if folder not in made:
+        _make_folder(folder.parent, made)
+        folder.mkdir(0o700)
+        made.add(folder)
 
 
 def refuse_changed_inputs(layout: Layout) -> None:
@@ -89,7 +98,7 @@ def refuse_changed_inputs(layout: Layout) -> None:
             continue
         if now != stamp:
             raise InputError(
-                f"the program changed its input /pfs/{path.relative_to(layout.pfs)}",
+                f"the program changed its input {layout.shown(path)}",
                 remedy="Inputs are read-only; write to /pfs/out.",
             )
 
@@ -98,52 +107,73 @@ def collect(layout: Layout, intake: Intake) -> list[Entry]:
     """Takes in every file of /pfs/out, by path. Raises `InputError` naming the first thing that cannot be an output."""
     by_inode = {(stamp[0], stamp[1]): (stamp, entry) for stamp, entry in layout.placed.values()}
     entries = []
-    for path, status in _walk(layout.out):
-        name = "/" + str(path.relative_to(layout.out))
+    for name, path, status, linked in _outputs(layout):
         if reason := names.refusal(name):
             raise InputError(
                 f"it wrote /pfs/out{name!a}: {reason}", remedy=f"A name that is accepted: {names.acceptable(name[1:])}"
             )
-        source, status = _resolved(layout, path, status, name)
         if not stat.S_ISREG(status.st_mode):
             raise InputError(f"it wrote /pfs/out{name}, which is {_kind(status.st_mode)}; only files can be kept")
         _refuse_holes(status, name)
         stamp, known = by_inode.get((status.st_dev, status.st_ino), (None, None))
-        if known is not None and stamp == _stamp(status) and known.size == status.st_size:
+        # A link to a file of an input without contents (`empty_files`) is that file with its content.
+        if known is not None and stamp == _stamp(status) and (linked or known.size == status.st_size):
             entries.append(Entry(name, known.object, known.size))
             continue
         try:
-            entries.append(Entry(name, *intake.add(source, take=source == path and not layout.lives_on)))
+            entries.append(Entry(name, *intake.add(path, take=not linked and not layout.lives_on)))
         except PermissionError:
             raise InputError(f"it wrote /pfs/out{name}, which cannot be read") from None
     return sorted(entries)
 
 
+def _outputs(layout: Layout) -> Iterator[tuple[str, Path, os.stat_result, bool]]:
+    """What is in /pfs/out but folders and named pipes: name, the file itself, its status, whether a link led to it.
+
+    Links come first: what they lead to may be taken away afterwards.
+    """
+    if layout.out.is_symlink() or layout.out.is_file():
+        raise InputError("it put something else in the place of the folder /pfs/out")
+    files = []
+    for path, status in list(_walk(layout.out)) if layout.out.exists() else ():
+        name = f"/{path.relative_to(layout.out)}"
+        if stat.S_ISLNK(status.st_mode):
+            yield from _linked(layout, path, name)
+        else:
+            files.append((name, path, status, False))
+    yield from files
+
+
+def _linked(layout: Layout, path: Path, name: str) -> Iterator[tuple[str, Path, os.stat_result, bool]]:
+    """What a link in /pfs/out leads to: a file of /pfs, or the files of an input's folder. Any other is refused."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise InputError(f"it wrote /pfs/out{name}, a link that leads nowhere") from None
+    pfs = layout.pfs.resolve()
+    if not target.is_relative_to(pfs):
+        raise InputError(f"it wrote /pfs/out{name}, a link that leaves /pfs", remedy="Copy the file instead.")
+    if not target.is_dir():
+        yield name, target, target.lstat(), True
+        return
+    real = pfs / SCRATCH
+    if target == real or not target.is_relative_to(real) or target.is_relative_to(real / OUT):
+        what = f"it wrote /pfs/out{name}, a link to a folder that is of no input"
+        raise InputError(what, remedy="Copy its files instead.")
+    for inner, status in _walk(target):
+        yield f"{name}/{inner.relative_to(target)}", inner, status, True
+
+
 def _walk(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Everything below `folder` but folders; no link is followed."""
+    """Everything below `folder` but folders and named pipes, which nobody can keep; no link is followed."""
     folders = [str(folder)]
     while folders:
         with os.scandir(folders.pop()) as found:
             for item in found:
                 if item.is_dir(follow_symlinks=False):
                     folders.append(item.path)
-                else:
-                    yield Path(item.path), item.stat(follow_symlinks=False)
-
-
-def _resolved(layout: Layout, path: Path, status: os.stat_result, name: str) -> tuple[Path, os.stat_result]:
-    """The file itself. A link to a file of the datum's own /pfs is that file; any other link is refused."""
-    if not stat.S_ISLNK(status.st_mode):
-        return path, status
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        raise InputError(f"it wrote /pfs/out{name}, a link that leads nowhere") from None
-    if not target.is_relative_to(layout.pfs.resolve()):
-        raise InputError(f"it wrote /pfs/out{name}, a link that leaves /pfs", remedy="Copy the file instead.")
-    if target.is_dir():
-        raise InputError(f"it wrote /pfs/out{name}, a link to a folder", remedy="Copy or link its files instead.")
-    return target, target.lstat()
+                elif not stat.S_ISFIFO((status := item.stat(follow_symlinks=False)).st_mode):
+                    yield Path(item.path), status
 
 
 def _refuse_holes(status: os.stat_result, name: str) -> None:
@@ -159,7 +189,7 @@ def _stamp(status: os.stat_result) -> _Stamp:
 
 def _kind(mode: int) -> str:
     kinds = {
-        stat.S_IFIFO: "a pipe",
+        stat.S_IFLNK: "a link in a linked folder",
         stat.S_IFSOCK: "a socket",
         stat.S_IFCHR: "a character device",
         stat.S_IFBLK: "a block device",

@@ -9,8 +9,10 @@ from typing import BinaryIO
 from aeolian.engine.jobs.inputs import Datum
 from aeolian.engine.jobs.scratch import Layout, collect, lay_out, place_datum, refuse_changed_inputs
 from aeolian.engine.programs.batching import Batch, Batches
+from aeolian.engine.programs.environment import expand_references
 from aeolian.engine.programs.executors import Command, Executor
 from aeolian.engine.programs.folders import remove
+from aeolian.engine.programs.pfs import write_dotenv
 from aeolian.engine.programs.processes import RESTART_FILE, Exit, Processes, kill_noted
 from aeolian.engine.programs.read_only import WORTH_BYTES
 from aeolian.engine.programs.secrets import NO_SECRETS, Secrets, link_mounts
@@ -37,12 +39,16 @@ class Task:
 
 @dataclass
 class Result:
-    """What became of a datum. state: success, failed, recovered, stopped (killed by us: as if it had not run)."""
+    """What became of a datum. state: success, failed, recovered, stopped (killed by us: as if it had not run).
+
+    `recovered`: the error handler of a try, not always the last, went well.
+    """
 
     state: str
     reason: str = ""
     exit_code: int | None = None
     tries: int = 0
+    recovered: bool = False
     outputs: list[Entry] = field(default_factory=list)
     started: float = 0.0
     seconds: dict[str, float] = field(default_factory=lambda: {"download": 0.0, "process": 0.0, "upload": 0.0})
@@ -85,6 +91,8 @@ def _run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result]
                 place.clear()
             if result.reason and result.exit_code is None:
                 break
+        if result.state == "failed" and result.recovered:
+            result.state = "recovered"
         if result.reason:
             log.write(f"--- {result.state}: {result.reason}\n".encode("utf-8", "replace"))
     if result.state == "stopped":
@@ -110,12 +118,10 @@ def _try(
     # A process that goes on to the next datum has its mounts already.
     link = batch is None and _has_large_inputs(datum) and task.executor.protects(store.scratch)
     layout = lay_out(store, datum, place.folder, lives_on=batch is not None, link=link)
-    mounts = link_mounts(task.secrets, layout.folder / "secrets")
+    command = _command(task, datum, layout, batch)
+    write_dotenv(layout.pfs, task.executor.seen(command, command.environment | command.datum))
     clock = _note(result, "download", clock)
-    command = _command(task, datum, layout, mounts, transform.cmd, transform.stdin)
-    if batch is not None:
-        command = replace(command, worker=batch.worker)
-    end = _run(task, datum, command, layout, log, batch)
+    end = _run(task, command, layout, log, batch)
     _note(result, "process", clock)
     result.exit_code, result.reason = end.code, end.reason
     if task.processes.stopped:
@@ -131,10 +137,20 @@ def _try(
         raise DiskFull(store.home)
     if not result.reason:
         _keep(store, layout, result, record)
-    if result.reason and transform.err_cmd and end.started:
-        handler = _command(task, datum, layout, mounts, transform.err_cmd, transform.err_stdin)
-        if _run(task, datum, handler, layout, log).code == 0:
-            result.state = "recovered"
+    # As on a cluster, time that is over for the program is over for its error handler too.
+    elif transform.err_cmd and not end.late:
+        _recover(task, command, layout, log, result)
+
+
+def _recover(task: Task, command: Command, layout: Layout, log: BinaryIO, result: Result) -> None:
+    """Runs `err_cmd`, which makes the datum a recovered one unless a later try of it goes well."""
+    transform = task.pipeline.spec.transform
+    handler = replace(command, argv=transform.err_cmd, stdin=transform.err_stdin, lives_on=False, worker=None)
+    end = _run(task, handler, layout, log)
+    if task.processes.stopped:
+        result.state = "stopped"
+    elif end.code == 0 or (end.code in transform.accept_return_code and end.acceptable):
+        result.recovered = True
 
 
 def _has_large_inputs(datum: Datum) -> bool:
@@ -156,13 +172,13 @@ def _keep(store: Store, layout: Layout, result: Result, record: Callable[[Result
         result.state, result.reason, result.outputs = "failed", str(error), []
 
 
-def _run(task: Task, datum: Datum, command: Command, layout: Layout, log: BinaryIO, batch: Batch | None = None) -> Exit:
+def _run(task: Task, command: Command, layout: Layout, log: BinaryIO, batch: Batch | None = None) -> Exit:
     limit, executor = task.pipeline.spec.datum_timeout_s, task.executor
     try:
         launch = executor.launch(command)
         if batch is None:
             return task.processes.run(launch, log, layout.folder, limit)
-        environment = {name: launch.environment[name] for name in _datum_environment(datum)}
+        environment = executor.seen(command, command.datum)
         return batch.run(launch, environment, log, limit, lambda: executor.end(command))
     finally:
         if batch is None:
@@ -170,19 +186,12 @@ def _run(task: Task, datum: Datum, command: Command, layout: Layout, log: Binary
         executor.settle(command)
 
 
-def _command(
-    task: Task,
-    datum: Datum,
-    layout: Layout,
-    mounts: tuple[tuple[str, Path], ...],
-    argv: tuple[str, ...],
-    stdin: tuple[str, ...],
-) -> Command:
+def _command(task: Task, datum: Datum, layout: Layout, batch: Batch | None) -> Command:
     transform = task.pipeline.spec.transform
     return Command(
-        argv=argv,
-        environment=_environment(task) | _datum_environment(datum),
-        stdin=stdin,
+        argv=transform.cmd,
+        environment=_environment(task),
+        stdin=transform.stdin,
         working_dir=transform.working_dir,
         pfs=layout.pfs,
         source=task.pipeline.source,
@@ -190,20 +199,25 @@ def _command(
         threads=task.threads,
         image=transform.image,
         name=layout.folder.name,
+        datum=_datum_environment(datum),
+        inputs=tuple(sorted({part.input.name for part in datum.inputs})),
         secrets=task.secrets,
-        mounts=mounts,
+        mounts=link_mounts(task.secrets, layout.folder / "secrets"),
         read_only=tuple(layout.linked),
         cache=task.cache,
+        lives_on=batch is not None,
+        worker=batch.worker if batch is not None else None,
     )
 
 
 def _environment(task: Task) -> dict[str, str]:
     """What the cluster's worker sets for all datums of a job, under its names."""
-    return dict(task.pipeline.spec.transform.env) | {
+    project, _, name = task.pipeline.name.rpartition("/")
+    return expand_references(dict(task.pipeline.spec.transform.env)) | {
         "PACH_JOB_ID": task.job,
         "PACH_OUTPUT_COMMIT_ID": task.job,
-        "PPS_PIPELINE_NAME": task.pipeline.name,
-        "PPS_PROJECT_NAME": "default",
+        "PPS_PIPELINE_NAME": name,
+        "PPS_PROJECT_NAME": project or "default",
         "PPS_SPEC_COMMIT": task.pipeline.spec_commit,
     }
 
@@ -213,7 +227,7 @@ def _datum_environment(datum: Datum) -> dict[str, str]:
     environment = {"PACH_DATUM_ID": datum.id}
     for part in datum.inputs:
         name = part.input.name
-        environment[name] = f"/pfs/{name}{part.path}"
+        environment[name] = f"/pfs/{name}{part.path}".rstrip("/")
         environment[f"{name}_COMMIT"] = part.commit
         if part.join_on:
             environment[f"PACH_DATUM_{name}_JOIN_ON"] = part.join_on

@@ -28,7 +28,6 @@ from aeolian.next_datum import PORT_VARIABLE
 if TYPE_CHECKING:
     from aeolian.engine.programs.batch_server import Asking, BatchServer
 
-DOTENV = ".env"
 _BLOCK_BYTES = 64 * 1024
 _SECONDS_BETWEEN_KILLS = 0.1
 
@@ -95,12 +94,10 @@ class Batch:
         if self._life is not None and self._life.over():
             self._end_life()
         if self._life is None:
-            alone = {name: value for name, value in launch.environment.items() if name not in datum}
-            self._life = _Life(self._processes, replace(launch, environment=alone), self._home, end_rest)
-        write_dotenv(self.folder / "pfs" / DOTENV, datum)
+            self._life = _Life(self._processes, launch, self._home, end_rest)
         end = self._life.do([f"{name}={value}" for name, value in datum.items()], log, deadline)
         if end is None:
-            end = replace(self._life.end(log), reason=too_long(timeout_s or 0.0), acceptable=False)
+            end = replace(self._life.end(log), reason=too_long(timeout_s or 0.0), acceptable=False, late=True)
         if self._life.over():
             self._end_life()
         return end
@@ -231,13 +228,6 @@ class _Life:
             return
         with contextlib.suppress(KeyError):
             self._selector.unregister(self._output)
-
-
-def write_dotenv(path: Path, environment: Mapping[str, str]) -> None:
-    """The environment as a file of `NAME='value'` lines, as programs read it from /pfs/.env."""
-    quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in environment.items()}
-    text = "".join(f"{name}='{value}'\n" for name, value in quoted.items())
-    path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def _premature(end: Exit) -> Exit:

@@ -8,13 +8,16 @@ import hashlib
 import logging
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from aeolian.engine.programs import docker_client, docker_image, docker_relay
 from aeolian.engine.programs.docker_client import CONTAINER_FILE
-from aeolian.engine.programs.executors import Command, Executor, Launch, stdin_bytes, thread_environment
+from aeolian.engine.programs.environment import thread_environment
+from aeolian.engine.programs.executors import HANDED, Command, Executor, Launch, stdin_bytes
+from aeolian.engine.programs.pfs import link_folders, relink_outputs
 from aeolian.engine.specs.spec import Spec
 from aeolian.errors import UsageError
 from aeolian.next_datum import PORT_VARIABLE
@@ -27,8 +30,11 @@ _NOBODY = (65534, 65534)
 # a folder that engine and container share.
 _WORKER_PORT = 1080
 _WORKER_FOLDER = "/run/aeolian"
+# Docker reads a file of variables line by line, and a line up to 64 KiB.
+_LONGEST_LINE = 16_000
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _QUANTITY = re.compile(r"(\d+\.?\d*|\.\d+)([kMGT]|[KMGT]i)?")
+# What the client, or what it calls, itself heeds: such variables are not put into its own environment.
 _HEEDED = re.compile(r"PATH|HOME|TMPDIR|(DOCKER|BUILDKIT|LD|XDG|SSL|SSH|GO)\w*|\w+_PROXY", re.IGNORECASE)
 _CONFINED = (
     "--network=none",
@@ -89,6 +95,7 @@ class DockerExecutor:
         """The client that runs `command` in a container; it ends when the container has, with the same code."""
         folder = command.pfs.parent
         _mark(command).write_text(container_name(command))
+        link_folders(command.pfs, command.inputs, Path("/pfs"), anew=True)
         uid, gid = _hand_over(command, self.user)
         argv = [self.client, "run", "--rm", f"--name={container_name(command)}", *_CONFINED, *self._resources()]
         argv += [f"--user={uid}:{gid}", f"--mount={_bind(command.pfs, '/pfs')}"]
@@ -99,25 +106,30 @@ class DockerExecutor:
         if command.stdin:
             argv.append("--interactive")
         environment = thread_environment(command.threads) | {"HOME": "/tmp"} | command.environment
-        environment |= command.secrets.environment
+        environment |= command.secrets.environment | ({} if command.lives_on else command.datum)
         words = command.argv
         if command.worker:
             argv.append(f"--mount={_bind(command.worker, _WORKER_FOLDER)},readonly")
             environment |= {PORT_VARIABLE: str(_WORKER_PORT), "no_grpc_proxy": "localhost"}
             relay = Path(docker_relay.__file__).read_text()
             words = ("python3", "-I", "-c", relay, str(_WORKER_PORT), _WORKER_FOLDER, *words)
-        # By name, as arguments are there for all to read; by value what the client itself would heed.
-        of_client = {name for name in environment if _HEEDED.fullmatch(name)}
-        argv += [
-            f"--env={name}={value}" if name in of_client else f"--env={name}" for name, value in environment.items()
-        ]
-        by_name = {name: value for name, value in environment.items() if name not in of_client}
+        # No value is an argument, as arguments are there for all to read.
+        handed = _of_client(environment)
+        argv += [f"--env={name}" for name in environment if name not in handed]
+        argv += [f"--env-file={HANDED}"] if handed else []
         argv += [f"--entrypoint={words[0]}", self.image_id, *words[1:]]
-        return Launch(argv, {**os.environ, **by_name}, folder, stdin_bytes(command.stdin), worker=command.worker)
+        client = os.environ | {name: value for name, value in environment.items() if name not in handed}
+        stdin = stdin_bytes(command.stdin)
+        return Launch(argv, client, folder, stdin, worker=command.worker, handed=handed)
+
+    def seen(self, command: Command, variables: Mapping[str, str]) -> dict[str, str]:
+        """As the spec has them: a container sees the real /pfs."""
+        return dict(variables)
 
     def settle(self, command: Command) -> None:
         """Makes links to /pfs lead to where that is here."""
-        _relink(command.pfs)
+        relink_outputs(command.pfs)
+        link_folders(command.pfs, command.inputs, command.pfs, anew=True)
 
     def end(self, command: Command) -> None:
         """Ends the container, if it is still there."""
@@ -173,6 +185,19 @@ def _warn(what: str) -> None:
     log.warning(what)
 
 
+def _of_client(environment: dict[str, str]) -> dict[str, str]:
+    """Those variables that would change what the client does, where they were in its own environment.
+
+    Raises `UsageError` for a value that cannot be handed to it otherwise.
+    """
+    handed = {name: value for name, value in environment.items() if _HEEDED.fullmatch(name)}
+    for name, value in handed.items():
+        if len(value.splitlines()) > 1 or len(value) > _LONGEST_LINE or value != value.strip("\r\n"):
+            what = f"The variable {name} has several lines, and Docker's client cannot pass it on under that name."
+            raise UsageError(what, remedy="Give it another name in the spec, or mount it as a file (mount_path).")
+    return handed
+
+
 def _mark(command: Command) -> Path:
     """The file that tells a later engine which container to end."""
     return command.pfs.parent / (f"{CONTAINER_FILE}-batch" if command.worker else CONTAINER_FILE)
@@ -209,12 +234,3 @@ def _hand_over(command: Command, wanted: tuple[int, int] | None) -> tuple[int, i
             if path not in not_its_own:
                 os.chown(path, *who, follow_symlinks=False)
     return who
-
-
-def _relink(pfs: Path) -> None:
-    """Absolute links into /pfs, which is elsewhere on this machine, become links to there; no link is followed."""
-    for folder, folders, files in os.walk(pfs / "out"):
-        for path in (Path(folder, name) for name in (*folders, *files)):
-            if path.is_symlink() and (target := str(path.readlink())).startswith("/pfs/"):
-                path.unlink()
-                path.symlink_to(f"{pfs}{target.removeprefix('/pfs')}")

@@ -1,13 +1,15 @@
 """How a datum's command becomes a process of this machine."""
 
-import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from aeolian.engine.programs import landlock
+from aeolian.engine.programs.environment import machine_environment, thread_environment
+from aeolian.engine.programs.pfs import link_folders
 from aeolian.engine.programs.read_only import works_in
 from aeolian.engine.programs.secrets import NO_SECRETS, Secrets, resolve_mounts
 from aeolian.engine.specs.spec import Spec
@@ -15,21 +17,18 @@ from aeolian.engine.specs.spec import Spec
 _ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
 _PYTHONS = {"python", "python3"}
 _CACHE_VARIABLES = ("XDG_CACHE_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR")
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-)
+# In an argument of a `Launch`: the path of the file of its `handed` variables.
+HANDED = "{handed}"
 
 
 @dataclass(frozen=True)
 class Command:
     """A datum's command in the words of its spec, and the folders that stand for /pfs and /src.
 
-    `read_only`: files of /pfs that are objects of the store. `worker`: for a program of many datums, the folder of what
-    it needs to reach its worker where there is no network. `cache`: what a program may keep there, later ones find.
+    `environment` is that of the job, `datum` what differs from datum to datum, `inputs` names the folders in /pfs.
+    `read_only`: files of /pfs that are objects of the store. `lives_on`: it is a program of many datums; `worker` is
+    then the folder of what it needs to reach its worker where there is no network. `cache`: what a program may keep
+    there, later ones find.
     """
 
     argv: tuple[str, ...]
@@ -42,9 +41,12 @@ class Command:
     threads: int
     image: str = ""
     name: str = ""
+    datum: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
     secrets: Secrets = NO_SECRETS
     mounts: tuple[tuple[str, Path], ...] = ()
     read_only: tuple[Path, ...] = ()
+    lives_on: bool = False
     worker: Path | None = None
     cache: Path | None = None
 
@@ -55,7 +57,8 @@ class Launch:
 
     `read_only` are files that it must not be able to change. `worker` is the folder through which a program of many
     datums reaches its worker; None if it is told a port of this machine. `writable` are the only folders that it can
-    write to, but for those that belong to nobody; None where nothing is done about that.
+    write to, but for those that belong to nobody; None where nothing is done about that. `handed`: variables of its
+    environment that it reads as lines of a file without a name, whose path takes the place of `HANDED` in an argument.
     """
 
     argv: list[str]
@@ -65,6 +68,7 @@ class Launch:
     read_only: tuple[Path, ...] = ()
     worker: Path | None = None
     writable: tuple[Path, ...] | None = None
+    handed: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 class Executor(Protocol):
@@ -88,8 +92,15 @@ class Executor(Protocol):
         """Whether files of `folder` that `Command.read_only` names cannot be changed by the command."""
         ...
 
+    def seen(self, command: Command, variables: Mapping[str, str]) -> dict[str, str]:
+        """Variables with paths as `command` sees them."""
+        ...
+
     def launch(self, command: Command) -> Launch:
-        """The process that does `command`."""
+        """The process that does `command`; the links in /pfs are there then.
+
+        One that `lives_on` is told nothing of its datum.
+        """
         ...
 
     def settle(self, command: Command) -> None:
@@ -119,23 +130,24 @@ class ProcessExecutor:
         """Where the kernel lets us mount: most Linux, but not inside most containers."""
         return works_in(folder)
 
+    def seen(self, command: Command, variables: Mapping[str, str]) -> dict[str, str]:
+        """With paths of this machine."""
+        return {name: _here(value, command) for name, value in variables.items()}
+
     def launch(self, command: Command) -> Launch:
         """The process that does `command`."""
-
-        def here(text: str) -> str:
-            return _resolve(resolve_mounts(text, command.mounts), command.pfs, command.source)
-
-        argv = [here(word) for word in command.argv]
+        link_folders(command.pfs, command.inputs, command.pfs)
+        argv = [_here(word, command) for word in command.argv]
         if argv[0] in _PYTHONS:
             argv[0] = sys.executable
-        environment = _inherited() | thread_environment(command.threads) | _caches(command.cache)
-        environment |= {
-            "TMPDIR": str(command.temporary),
-            **{name: here(value) for name, value in command.environment.items()},
-            **command.secrets.environment,
-        }
-        folder = Path(here(command.working_dir)) if command.working_dir else command.pfs.parent
-        stdin = stdin_bytes(tuple(here(line) for line in command.stdin))
+        environment = machine_environment() | thread_environment(command.threads) | _caches(command.cache)
+        environment |= {"TMPDIR": str(command.temporary)}
+        environment |= self.seen(command, command.environment)
+        environment |= command.secrets.environment
+        if not command.lives_on:
+            environment |= self.seen(command, command.datum)
+        folder = Path(_here(command.working_dir, command)) if command.working_dir else command.pfs.parent
+        stdin = stdin_bytes(tuple(_here(line, command) for line in command.stdin))
         own = (command.pfs.parent, *([command.cache] if command.cache else []))
         return Launch(
             argv, environment, folder, stdin, command.read_only, writable=own if landlock.works_here() else None
@@ -153,27 +165,18 @@ def stdin_bytes(lines: tuple[str, ...]) -> bytes | None:
     return ("\n".join(lines) + "\n").encode() if lines else None
 
 
-def _resolve(text: str, pfs: Path, source: Path | None) -> str:
+def _here(text: str, command: Command) -> str:
+    """`text` with /pfs, /src and the mounts of secrets become paths of this machine."""
+    pfs, source = command.pfs, command.source
+
     def folder(found: "re.Match[str]") -> str:
         if found[1] == "pfs":
             return str(pfs)
         return str(source) if source else found[0]
 
-    return _ROOTS.sub(folder, text)
+    return _ROOTS.sub(folder, resolve_mounts(text, command.mounts))
 
 
 def _caches(folder: Path | None) -> dict[str, str]:
     """Where libraries keep what they have computed once, since they cannot write to the person's own folders."""
     return dict.fromkeys(_CACHE_VARIABLES, str(folder)) if folder else {}
-
-
-def _inherited() -> dict[str, str]:
-    environment = dict(os.environ)
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
-    environment.setdefault("PYTHONUNBUFFERED", "1")
-    return environment
-
-
-def thread_environment(threads: int) -> dict[str, str]:
-    """How many threads numerical libraries may use; what the caller's own environment says of it counts."""
-    return {variable: os.environ.get(variable, str(threads)) for variable in _THREAD_VARIABLES}

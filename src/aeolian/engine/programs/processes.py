@@ -4,14 +4,15 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from aeolian.engine.programs import read_only
-from aeolian.engine.programs.executors import Launch
+from aeolian.engine.programs.executors import HANDED, Launch
 from aeolian.engine.programs.landlock import start_confined
 from aeolian.engine.programs.strays import adopt_orphans, end_strays
 from aeolian.next_datum import PORT_VARIABLE
@@ -27,13 +28,14 @@ _BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID", "PPS_PIPELINE_NAME")
 class Exit:
     """How a process ended: its code (negative for a signal, None if it never started) and what is wrong with that.
 
-    `acceptable`: whether `accept_return_code` may make it a success.
+    `acceptable`: whether `accept_return_code` may make it a success. `late`: it was ended because its time was over.
     """
 
     code: int | None
     reason: str = ""
     started: bool = True
     acceptable: bool = True
+    late: bool = False
 
 
 class Processes:
@@ -73,18 +75,20 @@ class Processes:
         stdin: BinaryIO | int = subprocess.DEVNULL
         with contextlib.ExitStack() as stack:
             if launch.stdin is not None:
-                (scratch / "stdin").write_bytes(launch.stdin)
-                stdin = stack.enter_context((scratch / "stdin").open("rb"))
-            start = None
+                stdin = stack.enter_context(_nameless_file(scratch, launch.stdin))
+            start, argv, handed = None, launch.argv, list[int]()
+            if launch.handed:
+                variables = stack.enter_context(_nameless_file(scratch, _lines(launch.handed)))
+                handed.append(variables.fileno())
+                argv = [word.replace(HANDED, f"/dev/fd/{handed[0]}") for word in argv]
             if launch.read_only:
-                start = stack.enter_context(
-                    read_only.Start(launch.argv, launch.folder, launch.read_only, launch.writable)
-                )
+                start = stack.enter_context(read_only.Start(argv, launch.folder, launch.read_only, launch.writable))
+                argv, handed = start.argv, [*handed, *start.handed]
             with self._lock:
                 if self.stopped:
                     return Exit(None, "stopped", started=False)
                 try:
-                    process = _start(launch, start, stdin, log)
+                    process = _start(launch, argv, handed, stdin, log)
                 except (OSError, ValueError) as error:
                     return Exit(None, _cannot_start(launch, error), started=False)
                 self._groups.add(process.pid)
@@ -124,29 +128,29 @@ class Processes:
             with self._lock:
                 self._groups.discard(process.pid)
         if late.is_set():
-            return Exit(code, too_long(timeout_s or 0.0), acceptable=False)
+            return Exit(code, too_long(timeout_s or 0.0), acceptable=False, late=True)
         return Exit(code, _meaning(code))
 
 
 def _start(
-    launch: Launch, through: read_only.Start | None, stdin: BinaryIO | int, log: BinaryIO
+    launch: Launch, argv: Sequence[str], handed: Sequence[int], stdin: BinaryIO | int, log: BinaryIO
 ) -> "subprocess.Popen[bytes]":
-    """Start the process of `launch`, by `through` where that is given, where it may write as `launch` says."""
+    """Start the process of `launch` by `argv`, with the descriptors `handed` on, to write where `launch` says."""
 
     def start() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            through.argv if through else launch.argv,
+            argv,
             stdin=stdin,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=launch.folder,
             env=launch.environment,
             start_new_session=True,
-            pass_fds=through.handed if through else (),
+            pass_fds=handed,
         )
 
     # What is started through `read_only` has to mount first, and confines itself after that.
-    if launch.writable is None or through:
+    if launch.writable is None or launch.read_only:
         return start()
     return start_confined(start, launch.writable, log)
 
@@ -183,8 +187,22 @@ def restart_noted(scratch: Path) -> bool:
 
 
 def _note(scratch: Path, pid: int) -> None:
-    with contextlib.suppress(OSError):
-        (scratch / PID_FILE).write_text(f"{pid} {_start_time(pid)}")
+    # The program may have put a link there, to a file that it cannot write to itself.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with contextlib.suppress(OSError), os.fdopen(os.open(scratch / PID_FILE, flags, 0o600), "w") as file:
+        file.write(f"{pid} {_start_time(pid)}")
+
+
+def _nameless_file(folder: Path, content: bytes) -> BinaryIO:
+    """A file with this content that no other process can find, at its beginning."""
+    file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _lines(variables: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}={value}\n" for name, value in variables.items()).encode("utf-8", "surrogateescape")
 
 
 def _start_time(pid: int) -> str:

@@ -65,6 +65,7 @@ def test_a_word_that_only_looks_like_a_path_is_left_alone(tmp_path):
     from aeolian.engine.programs.executors import Command
 
     argv = ("x", "/pfsx", "a/pfs/b", "/pfs", "--a=/pfs/b:/pfs/c", "/src/x.py", "s3://src/x", "/src")
+    (tmp_path / "pfs").mkdir()
     command = Command(argv, {}, (), "", tmp_path / "pfs", tmp_path / "s", tmp_path, 1)
     pfs, src = tmp_path / "pfs", tmp_path / "s"
     expected = ["x", "/pfsx", "a/pfs/b", str(pfs), f"--a={pfs}/b:{pfs}/c", f"{src}/x.py", "s3://src/x", str(src)]
@@ -72,7 +73,7 @@ def test_a_word_that_only_looks_like_a_path_is_left_alone(tmp_path):
 
 
 def test_a_folder_is_a_datum_with_all_it_holds(one):
-    assert one(shell("find /pfs/songs -type f | sed 's/.*songs//' > /pfs/out/x"), "/sub") == {"x": "/sub/b.txt\n"}
+    assert one(shell("find /pfs/songs/ -type f | sed 's/.*songs//' > /pfs/out/x"), "/sub") == {"x": "/sub/b.txt\n"}
 
 
 def test_accepted_return_codes(one):
@@ -93,6 +94,44 @@ def test_a_recovered_datum_has_no_output_and_the_job_goes_on(one, bench):
 
 def test_an_error_handler_that_fails_too_is_a_failure(one):
     assert one(shell("exit 1"), transform={"err_cmd": ["false"]}) == "exit code 1"
+
+
+def test_the_error_handler_of_one_try_does_not_end_the_tries(one, bench):
+    seen = bench.folder / "seen"
+    script = shell(f"test -e {seen} && cp /pfs/songs/a.txt /pfs/out/x || {{ touch {seen}; exit 1; }}")
+    assert one(script, datum_tries=3, transform={"err_cmd": ["true"]}) == {"x": "hello"}
+    job = bench.job("p")
+    assert (job.processed, job.recovered, one.record.state, one.record.tries) == (1, 0, "success", 2)
+
+
+def test_an_error_handler_that_went_well_once_recovers_the_datum_when_all_tries_have_failed(one, bench):
+    once, count = bench.folder / "once", bench.folder / "count"
+    handler = shell(f"echo x >> {count}; mkdir {once}")
+    assert one(["false"], datum_tries=3, transform={"err_cmd": handler}) == {}
+    assert (bench.job("p").state, bench.job("p").recovered, one.record.tries) == ("success", 1, 3)
+    assert count.read_text() == "x\n" * 3
+
+
+def test_accepted_return_codes_hold_for_the_error_handler_too(one, bench):
+    transform = {"err_cmd": shell("exit 7"), "accept_return_code": [7]}
+    assert one(shell("exit 1"), transform=transform) == {}
+    assert (bench.job("p").state, bench.job("p").recovered) == ("success", 1)
+
+
+def test_the_error_handler_of_a_command_that_is_not_there_recovers(one, bench):
+    assert one(["/no/such"], transform={"err_cmd": ["true"]}) == {}
+    assert bench.job("p").recovered == 1
+
+
+def test_after_a_timeout_there_is_no_time_left_for_the_error_handler(one, bench):
+    ran = bench.folder / "ran"
+    reason = one(["sleep", "100000"], datum_timeout="0.05s", transform={"err_cmd": ["touch", str(ran)]})
+    assert reason == "it ran longer than 0.05 s"
+    assert (bench.job("p").failed, bench.job("p").recovered, ran.exists()) == (1, 0, False)
+
+
+def test_an_output_that_is_refused_is_not_recovered(one):
+    assert "a link that leaves /pfs" in one(shell("ln -s /etc/passwd /pfs/out/x"), transform={"err_cmd": ["true"]})
 
 
 def test_too_long(one):
@@ -132,7 +171,7 @@ def test_the_log_has_both_streams(one):
 def test_a_program_that_writes_into_its_input_fails_alone_and_damages_nothing(one, bench, glob):
     before = bench.contents("songs")
     reason = one(
-        shell("for f in $(find /pfs/songs -type f); do chmod u+w $f; echo bad >> $f; done; echo x > /pfs/out/x"), glob
+        shell("for f in $(find /pfs/songs/ -type f); do chmod u+w $f; echo bad >> $f; done; echo x > /pfs/out/x"), glob
     )
     assert "the program changed its input /pfs/songs/" in reason
     assert bench.contents("songs") == before
@@ -161,7 +200,9 @@ HOSTILE = {
     "ln -s nowhere /pfs/out/x": "a link that leads nowhere",
     "ln -s x /pfs/out/x": "a link that leads nowhere",
     "ln -s . /pfs/out/x": "a link to a folder",
-    "mkfifo /pfs/out/x": "/pfs/out/x, which is a pipe",
+    "ln -s / /pfs/songs/x; ln -s /pfs/songs /pfs/out/x": "a link in a linked folder",
+    "ln -s /pfs /pfs/out/x": "a link to a folder that is of no input",
+    "rm -rf /pfs/.scratch/out; ln -s /etc /pfs/.scratch/out": "in the place of the folder /pfs/out",
     "truncate -s 1T /pfs/out/x": "which claims 1,099,511,627,776 bytes",
     "touch '/pfs/out/a*b'": "has a meaning in globs",
     "touch '/pfs/out/caf\u00e9'": "is not a printable ASCII character",
@@ -191,6 +232,15 @@ def test_empty_files_have_names_alone(bench):
     bench.pipeline("p", shell("wc -c < $songs | tr -d ' ' > /pfs/out/x"), node)
     bench.run()
     assert bench.contents("p") == {"x": "0\n"}
+
+
+def test_a_link_to_a_file_without_contents_is_that_file_with_its_content(bench):
+    bench.repo("songs")
+    bench.put("songs", {"dir/f": "foo", "dir/sub/g": "x" * 100_000})
+    node = {"pfs": {"repo": "songs", "glob": "/*", "empty_files": True}}
+    bench.pipeline("p", shell("ln -s /pfs/songs/dir/f /pfs/out/f; ln -s /pfs/songs/dir /pfs/out/all"), node)
+    bench.run()
+    assert bench.contents("p") == {"f": "foo", "all/f": "foo", "all/sub/g": "x" * 100_000}
 
 
 def test_one_gpu_one_datum_at_a_time(bench):

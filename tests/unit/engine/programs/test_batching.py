@@ -10,7 +10,7 @@ from engine_bench import shell
 from waiting import wait_until
 
 from aeolian.engine.jobs.records import list_datums
-from aeolian.engine.programs.batching import write_dotenv
+from aeolian.engine.programs.pfs import write_dotenv
 from aeolian.engine.storage.objects import SMALL_BYTES
 from aeolian.engine.upkeep import check
 from aeolian.engine.versions import pipelines
@@ -305,5 +305,5 @@ def test_dotenv_is_read_back_as_it_was(tmp_path):
     from dotenv import dotenv_values
 
     values = {"a": "it's", "audio-in": "two words # no comment", "c": 'back\\slash "quoted"', "d": "", "e": "ä=ö"}
-    write_dotenv(tmp_path / ".env", values)
+    write_dotenv(tmp_path, values)
     assert dict(dotenv_values(tmp_path / ".env")) == values

@@ -46,12 +46,13 @@ if words[0] == "run":
     argv = [sys.executable if word == "python3" else word for word in argv]
     os.execv(argv[0], argv)
 """
-# Writes what each datum holds, the number of its process, and how many that process has done.
+# Writes what each datum holds, the number of its process, and how many that process has done. It goes past the links in
+# /pfs, which lead into the /pfs of a container.
 OURS = """
 import os, sys, time
 from pathlib import Path
 from aeolian.stages.batching import each_datum
-pfs, done = Path(sys.argv[1]), []
+pfs, done = Path(sys.argv[1]) / ".scratch", []
 def work():
     (path,) = (pfs / "songs").iterdir()
     done.append(path.name)
@@ -201,7 +202,7 @@ def test_the_relay_serves_several_connections_through_a_socket_deep_below(tmp_pa
 def test_a_container_of_many_datums_is_told_its_worker_and_sees_it_read_only(tmp_path):
     pfs = tmp_path / "p-batch-1" / "pfs"
     (pfs / "out").mkdir(parents=True)
-    one = Command(("prog", "x"), {}, (), "", pfs, None, tmp_path, 1, image="aeolian/a:1")
+    one = Command(("prog", "x"), {}, (), "", pfs, None, tmp_path, 1, image="aeolian/a:1", lives_on=True)
     many = replace(one, worker=tmp_path / "worker")
     launch = DockerExecutor("docker", "sha256:1").launch(many)
     mounts = [next(csv.reader([word.removeprefix("--mount=")])) for word in launch.argv if word.startswith("--mount=")]

@@ -3,18 +3,21 @@
 import csv
 import os
 import stat
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from engine_bench import spec_of
+from waiting import SAFETY_S, wait_until
 
 from aeolian.engine.jobs.scheduler import Runner
 from aeolian.engine.programs import docker, docker_client
 from aeolian.engine.programs.docker import DockerExecutor, container_name, docker_executor, quantity
 from aeolian.engine.programs.docker_client import end_leftovers
 from aeolian.engine.programs.executors import Command
-from aeolian.engine.programs.secrets import Mount, Secrets, link_mounts
+from aeolian.engine.programs.secrets import Mount, Secrets, link_mounts, parse_place
 from aeolian.engine.versions.catalog import find
 from aeolian.engine.versions.pipelines import create_pipelines
 from aeolian.engine.versions.program import program_hash
@@ -31,10 +34,12 @@ printf -- '--\\n' >> {calls}
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     pfs = tmp_path / "datum" / "pfs"
-    (pfs / "out").mkdir(parents=True)
+    (pfs / ".scratch" / "out").mkdir(parents=True)
     return Command(
         argv=("python3", "/src/a.py", "--input=/pfs/in"),
-        environment={"in": "/pfs/in/a.txt", "PACH_DATUM_ID": "d1", "PATH": "/opt/bin"},
+        environment={"PATH": "/opt/bin"},
+        datum={"in": "/pfs/in/a.txt", "PACH_DATUM_ID": "d1"},
+        inputs=("in",),
         stdin=(),
         working_dir="",
         pfs=pfs,
@@ -79,7 +84,8 @@ def test_no_program_is_root(command, monkeypatch):
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda path, *ids, **options: given.append((Path(path), *ids)))
     assert "--user=65534:65534" in DockerExecutor("docker", "i").launch(command).argv
-    assert given == [(command.pfs, 65534, 65534), (command.pfs / "out", 65534, 65534)]
+    all_of_it = [".", ".scratch", ".scratch/out", "in", "out"]
+    assert sorted(given) == sorted((command.pfs / name, 65534, 65534) for name in all_of_it)
     monkeypatch.setattr(os, "getuid", lambda: 501)
     monkeypatch.setattr(os, "getgid", lambda: 20)
     assert "--user=501:20" in DockerExecutor("docker", "i").launch(command).argv
@@ -117,7 +123,7 @@ def test_the_user_of_the_spec_is_who_the_program_is_unless_that_is_root(command,
     executor = DockerExecutor(str(script)).ready(spec(transform=transform() | {"user": user}))
     uid, gid = ids or (65534, 65534)
     assert f"--user={uid}:{gid}" in executor.launch(command).argv
-    assert given == [("pfs", (uid, gid)), ("out", (uid, gid))]
+    assert sorted(given) == [(name, (uid, gid)) for name in (".scratch", "in", "out", "out", "pfs")]
 
 
 def test_a_user_that_the_image_lacks_is_told(tmp_path, monkeypatch):
@@ -155,32 +161,78 @@ def test_a_pipeline_that_asks_for_gpus_gets_them_where_docker_has_them(command, 
 
 
 def test_inputs_that_are_objects_of_the_store_are_mounted_read_only_and_stay_the_stores(command, monkeypatch):
-    given, large = [], command.pfs / "in" / "large"
+    given, large = [], command.pfs / ".scratch" / "in" / "large"
     large.parent.mkdir()
     large.touch()
     monkeypatch.setattr(os, "getuid", lambda: 0)
     monkeypatch.setattr(os, "chown", lambda path, *who, **options: given.append(Path(path).name))
     argv = DockerExecutor("docker", "i").launch(replace(command, read_only=(large,))).argv
     mounts = [next(csv.reader([word.removeprefix("--mount=")])) for word in argv if word.startswith("--mount=")]
-    assert mounts[1] == ["type=bind", f"source={large}", "target=/pfs/in/large", "readonly"]
-    assert sorted(given) == ["in", "out", "pfs"]
+    assert mounts[1] == ["type=bind", f"source={large}", "target=/pfs/.scratch/in/large", "readonly"]
+    assert sorted(given) == [".scratch", "in", "in", "out", "out", "pfs"], "folders and links, not the large file"
 
 
-def test_environment_is_passed_by_name_unless_the_client_itself_would_heed_it(command, monkeypatch):
+def test_no_value_of_the_environment_is_an_argument_and_the_client_heeds_none(command, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("SECRET", "another")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     monkeypatch.setenv("OF_THE_CALLER", "private")
-    secrets = Secrets({"SECRET": "s3cret"})
+    secrets = Secrets({"SECRET": "s3cret", "LDAP_PASSWORD": "p4ss", "GOOGLE_API_KEY": "k3y", "SSH_KEY": "rs4"})
     command = replace(command, environment=command.environment | {"DOCKER_HOST": "x"}, secrets=secrets)
     launch = DockerExecutor("docker", "i").launch(command)
     given = [word.removeprefix("--env=") for word in launch.argv if word.startswith("--env=")]
-    assert {"in", "SECRET", "MKL_NUM_THREADS", "PATH=/opt/bin", "DOCKER_HOST=x", "OMP_NUM_THREADS"} <= set(given)
+    assert {"in", "PACH_DATUM_ID", "SECRET", "MKL_NUM_THREADS", "OMP_NUM_THREADS"} <= set(given)
+    assert not any("=" in name for name in given)
+    heeded = {"PATH": "/opt/bin", "HOME": "/tmp", "DOCKER_HOST": "x", "LDAP_PASSWORD": "p4ss", "GOOGLE_API_KEY": "k3y"}
+    assert launch.handed == heeded | {"SSH_KEY": "rs4"}
+    assert "DOCKER_HOST" not in launch.environment
     assert launch.environment["SECRET"] == "s3cret"
     assert launch.environment["OMP_NUM_THREADS"] == "7"
     assert launch.environment["MKL_NUM_THREADS"] == "3"
     assert launch.environment["PATH"] == os.environ["PATH"]
-    assert not any("s3cret" in word or "OF_THE_CALLER" in word for word in launch.argv)
+    assert not any(value in word for word in launch.argv for value in ("s3cret", "p4ss", "k3y", "rs4", "OF_THE_CALLER"))
+
+
+def test_a_value_of_several_lines_cannot_have_a_name_that_the_client_heeds(command):
+    with pytest.raises(UsageError, match="SSH_KEY has several lines"):
+        DockerExecutor("docker", "i").launch(replace(command, secrets=Secrets({"SSH_KEY": "one\ntwo"})))
+    launch = DockerExecutor("docker", "i").launch(replace(command, secrets=Secrets({"MY_KEY": "one\ntwo"})))
+    assert launch.environment["MY_KEY"] == "one\ntwo"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads command lines in /proc")
+def test_no_secret_is_on_a_command_line_while_a_datum_runs(bench, tmp_path):
+    # This client is at work until it may end, and keeps what the file of variables said.
+    body = (
+        'case "$1" in image) echo sha256:1;; run) for word; do case "$word" in --env-file=*) '
+        f'cat "${{word#*=}}" > {tmp_path}/variables;; esac; done; echo "$MY_TOKEN" > {tmp_path}/token; '
+        f"touch {tmp_path}/running; while [ ! -e {tmp_path}/end ]; do sleep 0.05; done;; esac"
+    )
+    script, _ = client(tmp_path / "bin", body)
+    for name in ("ldap", "token"):
+        (tmp_path / f"{name}.secret").write_text(f"{name}-s3cret\n")
+    places = [parse_place(f"s:{name}={tmp_path}/{name}.secret") for name in ("ldap", "token")]
+    variables = {"ldap": "LDAP_PASSWORD", "token": "MY_TOKEN"}
+    wanted = [{"name": "s", "key": key, "env_var": variable} for key, variable in variables.items()]
+    bench.repo("in")
+    bench.put("in", {"a": "1"})
+    spec = bench.spec("p", ["true"], "in", transform=transform() | {"secrets": wanted, "env": {"PATH": "/opt/bin"}})
+    create_pipelines(bench.store, [spec], secrets=places)
+    run = threading.Thread(target=Runner(bench.store, executor=DockerExecutor(str(script))).run)
+    run.start()
+    try:
+        wait_until((tmp_path / "running").exists, "the client")
+        lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        assert any(str(script).encode() in line for line in lines)
+        assert not any(b"s3cret" in line for line in lines)
+        left = [path for path in bench.store.scratch.rglob("*") if path.is_file() and "s3cret" in path.read_text()]
+        assert left == [], "no file that another process could find"
+    finally:
+        (tmp_path / "end").touch()
+        run.join(SAFETY_S)
+    assert (tmp_path / "token").read_text() == "token-s3cret\n"
+    assert "LDAP_PASSWORD=ldap-s3cret" in (tmp_path / "variables").read_text().splitlines()
+    assert bench.job("p").state == "success"
 
 
 def test_stdin_and_working_dir(command):
@@ -279,15 +331,23 @@ def test_the_container_of_a_datum_is_ended_by_name_and_so_is_one_that_was_left(c
 
 def test_links_to_pfs_lead_to_where_it_is_here_and_no_further(command, tmp_path):
     script, _ = client(tmp_path / "bin")
-    (command.pfs / "in").mkdir()
-    (command.pfs / "in" / "a.txt").write_text("a")
-    out = command.pfs / "out"
+    real = command.pfs / ".scratch"
+    (real / "in").mkdir()
+    (real / "in" / "a.txt").write_text("a")
+    out = real / "out"
+    DockerExecutor(str(script), "i").launch(command)
+    assert {path.name: str(path.readlink()) for path in command.pfs.iterdir() if path.is_symlink()} == {
+        "in": "/pfs/.scratch/in",
+        "out": "/pfs/.scratch/out",
+    }
     (out / "deep").mkdir()
     (out / "deep" / "a").symlink_to("/pfs/in/a.txt")
+    (out / "whole").symlink_to("/pfs/.scratch/in")
     (out / "relative").symlink_to("../in/a.txt")
     (out / "away").symlink_to("/etc/hostname")
     DockerExecutor(str(script), "i").settle(command)
     assert (out / "deep" / "a").read_text() == "a"
+    assert (out / "whole" / "a.txt").read_text() == "a"
     assert (out / "relative").readlink() == Path("../in/a.txt")
     assert (out / "away").readlink() == Path("/etc/hostname")
 
@@ -303,7 +363,7 @@ def test_a_rebuilt_image_is_another_program_and_an_old_one_is_not(bench, tmp_pat
 
 def test_datums_run_through_the_client_and_up_leaves_a_finished_pipeline_alone(bench, tmp_path):
     # This client does what a container would, for a program that writes one file.
-    made = f"for out in {tmp_path}/home/scratch/*/pfs/out; do echo made > $out/made; done"
+    made = f"for out in {tmp_path}/home/scratch/*/pfs/.scratch/out; do echo made > $out/made; done"
     body = f'case "$1" in image) echo sha256:1;; run) {made};; esac'
     script, calls = client(tmp_path / "bin", body)
     executor = DockerExecutor(str(script))

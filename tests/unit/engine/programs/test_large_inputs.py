@@ -89,15 +89,14 @@ def test_where_the_kernel_does_not_mount_for_us_it_is_a_copy(large, monkeypatch)
     assert list(check(large.store)) == []
 
 
-def test_the_program_is_started_as_any_other(large, monkeypatch):
-    monkeypatch.setenv("OF_THE_CALLER", "ä")
+def test_the_program_is_started_as_any_other(large):
     script = (
         "import os, signal, sys; out = open('/pfs/out/told', 'w');"
-        "print(os.environ['OF_THE_CALLER'], os.path.basename(os.getcwd()), sys.stdin.read(), file=out);"
+        "print(os.environ['OF_THE_SPEC'], os.path.basename(os.getcwd()), sys.stdin.read(), file=out);"
         "print(signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN, sys.flags.isolated, file=out);"
         "print(sorted(os.listdir('/proc/self/fd')), file=out)"
     )
-    transform = {"stdin": ["a", "b"], "working_dir": "/pfs/songs"}
+    transform = {"stdin": ["a", "b"], "working_dir": "/pfs/songs", "env": {"OF_THE_SPEC": "ä"}}
     for name, repo in (("linked", "songs"), ("plain", "others")):
         if repo == "others":
             large.repo(repo)
