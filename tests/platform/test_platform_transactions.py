@@ -1,0 +1,85 @@
+"""Transactions: several commands under one id."""
+
+import pytest
+from contract import cross, pachyderm, pfs, spec
+
+
+def current(engine):
+    """The ids of all transactions that are open."""
+    return {each["transaction"]["id"] for each in engine.raw("list transaction")}
+
+
+@pachyderm("transaction.TestTransactions", "transaction/cmds.TestTransaction", "pfs.TestRewindInput")
+def test_commits_of_one_transaction_are_one_set_and_one_job(engine):
+    engine.repo("a", "b")
+    engine.create(spec("p", cross(pfs("a", "/"), pfs("b", "/")), "cat /pfs/a/f /pfs/b/f > /pfs/out/out"))
+    engine.settle()
+    before = len(engine.jobs("p"))
+    engine.do("start transaction")
+    engine.do("start commit", "a@master")
+    engine.do("start commit", "b@master")
+    engine.do("finish transaction")
+    assert engine.head("a") == engine.head("b")
+    for repo in "ab":
+        engine.put(f"{repo}@master:/f", repo)
+        engine.do("finish commit", f"{repo}@master")
+    assert engine.outcome("p").state == "JOB_SUCCESS"
+    assert len(engine.jobs("p")) == before + 1
+    assert engine.contents("p@master") == {"/out": "ab"}
+    assert engine.head("p") == engine.head("a")
+
+
+@pachyderm("transaction/cmds.TestTransaction")
+def test_nothing_happens_before_a_transaction_is_finished(engine):
+    engine.repo("kept")
+    engine.do("start transaction")
+    engine.do("create repo", "new")
+    engine.do("stop transaction")
+    assert [each["repo"]["name"] for each in engine.raw("list repo")] == ["kept"]
+
+
+@pachyderm("transaction/cmds.TestTransaction")
+def test_a_transaction_is_stopped_and_resumed(engine):
+    engine.repo("kept")
+    before = current(engine)
+    engine.do("start transaction")
+    engine.do("create repo", "one")
+    engine.do("stop transaction")
+    [mine] = current(engine) - before
+    engine.do("create repo", "outside")
+    engine.do("resume transaction", mine)
+    engine.do("create repo", "two")
+    assert mine in engine.do("inspect transaction")
+    engine.do("finish transaction")
+    assert sorted(each["repo"]["name"] for each in engine.raw("list repo")) == ["kept", "one", "outside", "two"]
+    assert mine not in current(engine)
+
+
+@pachyderm("transaction/cmds.TestDeleteActiveTransaction", "transaction/cmds.TestDeleteInactiveTransaction")
+@pytest.mark.parametrize("active", [True, False])
+def test_a_deleted_transaction_leaves_nothing(engine, active):
+    engine.repo("kept")
+    before = current(engine)
+    engine.do("start transaction")
+    engine.do("create repo", "new")
+    [mine] = current(engine) - before
+    if active:
+        engine.do("delete transaction")
+    else:
+        engine.do("stop transaction")
+        engine.do("delete transaction", mine)
+    assert mine not in current(engine)
+    engine.do("create repo", "after")
+    assert sorted(each["repo"]["name"] for each in engine.raw("list repo")) == ["after", "kept"]
+
+
+@pachyderm("transaction.TestTransactions")
+def test_a_transaction_that_cannot_be_done_does_nothing(engine):
+    engine.repo("kept")
+    engine.do("start transaction")
+    answers = [engine.run("create repo", name) for name in ("new", "kept")]
+    answers.append(engine.run("finish transaction"))
+    assert any(engine.is_refusal(answer) for answer in answers)
+    engine.run("delete transaction")
+    engine.run("stop transaction")
+    assert [each["repo"]["name"] for each in engine.raw("list repo")] == ["kept"]
