@@ -1,4 +1,4 @@
-"""One suite, two platforms: the local engine, or with AEOLIAN_TEST_PLATFORM=pachyderm a real pachd (`make cluster-test`)."""
+"""One suite, two platforms: the local engine, or a real pachd (`make cluster-test` sets AEOLIAN_TEST_PLATFORM)."""
 
 import os
 import re
@@ -12,11 +12,24 @@ HERE = Path(__file__).parent
 PLATFORM = os.environ.get("AEOLIAN_TEST_PLATFORM", "local")
 
 
+def start_engine(folder: Path) -> Platform:
+    """An engine with nothing in it."""
+    return Pachyderm(folder) if PLATFORM == "pachyderm" else LocalEngine(folder)
+
+
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     """The engine under test, with nothing in it."""
     monkeypatch.chdir(tmp_path)
-    machine = Pachyderm(tmp_path) if PLATFORM == "pachyderm" else LocalEngine(tmp_path)
+    machine = start_engine(tmp_path)
+    yield machine
+    machine.close()
+
+
+@pytest.fixture(scope="module")
+def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One engine for those tests of a file that leave nothing behind."""
+    machine = start_engine(tmp_path_factory.mktemp("shared"))
     yield machine
     machine.close()
 
@@ -28,8 +41,9 @@ def engine_page(root: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def differences_are_documented(request: pytest.FixtureRequest, engine_page: str) -> None:
+def differences_are_documented(request: pytest.FixtureRequest, engine_page: str) -> Iterator[None]:
     """A test that expects something else of each platform quotes the line of the page that says why."""
+    yield
     for mark in request.node.iter_markers("differs"):
         for line in mark.args:
             assert squeeze(line) in engine_page, f"docs/engine.md does not say: {line}"

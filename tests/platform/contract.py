@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+NOBODY = "0123456789ab4def8123456789ab4def"  # an id as commits have, of none of them
+
 Test = TypeVar("Test", bound=Callable[..., Any])
 
 
@@ -44,7 +46,7 @@ def union(*inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def spec(name: str, input: dict[str, Any] | None, *script: str, **more: Any) -> dict[str, Any]:
-    """A pipeline whose program is a script for bash that stops at the first error. `transform` adds to its transform."""
+    """A pipeline whose program is a script for bash that stops at the first error. `transform` is added to."""
     transform = {"cmd": ["bash", "-e"], "stdin": list(script), **more.pop("transform", {})}
     found = {"pipeline": {"name": name}, "transform": transform, **more}
     return found if input is None else {**found, "input": input}

@@ -1,7 +1,8 @@
 """The machines that the contract is held against, each behind one small class that takes pachctl's words.
 
-A test says what it does in those words and reads what `--raw` answers; it does not know where it runs. `LocalEngine` runs
-the command `aeolian` in this process, `Pachyderm` runs `pachctl` against a real pachd, each test in a project of its own.
+A test says what it does in those words and reads what `--raw` answers; it does not know where it runs. `LocalEngine`
+runs the command `aeolian` in this process, `Pachyderm` runs `pachctl` against a real pachd, each test in a project of
+its own.
 """
 
 import abc
@@ -318,10 +319,12 @@ class Pachyderm(Platform):
         self._environment = {name: value for name, value in os.environ.items() if name != "PACHD_ADDRESS"}
         self._environment |= {"PACH_CONFIG": str(path), "NO_COLOR": "1"}
         self._started: list[subprocess.Popen[str]] = []
+        self._has_pipelines = False
         self.do("create project", self.project)
 
     def run(self, command: str, *words: str, input: str | bytes | None = None) -> Answer:
         """The answer of `pachctl`."""
+        self._has_pipelines |= "pipeline" in command
         content = input.encode() if isinstance(input, str) else input
         done = subprocess.run(
             ["pachctl", *command.split(), *words],
@@ -335,6 +338,7 @@ class Pachyderm(Platform):
 
     def start(self, command: str, *words: str) -> "subprocess.Popen[str]":
         """`pachctl` as a process."""
+        self._has_pipelines |= "pipeline" in command
         process = subprocess.Popen(
             ["pachctl", *command.split(), *words],
             env=self._environment,
@@ -376,7 +380,8 @@ class Pachyderm(Platform):
     def close(self) -> None:
         """Remove the project with all that is in it."""
         end_all(self._started)
-        for command in ("delete pipeline --all --force", "delete repo --all --force", f"delete project {self.project}"):
+        commands = ["delete repo --all --force", f"delete project {self.project}"]
+        for command in (["delete pipeline --all --force"] if self._has_pipelines else []) + commands:
             self.run(command, input="y\n")
 
 

@@ -169,7 +169,7 @@ def test_all_commits_of_one_id(engine):
     assert {("in", "user"), ("p", "user")} <= repos
     assert {each["commit"]["id"] for each in found if each["commit"]["repo"]["type"] == "user"} == {commit}
     sets = engine.raw("list commit")
-    assert [each["commit_set"]["id"] for each in sets][0] == commit
+    assert next(each["commit_set"]["id"] for each in sets) == commit
 
 
 @pachyderm("pfs.TestPutFileAtomic", "server.TestPutFileNoErrorOnErroredParentCommit")

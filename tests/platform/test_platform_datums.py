@@ -12,12 +12,12 @@ def foos(*numbers):
     return [f"in:/foo{number}" for number in numbers]
 
 
-@pytest.fixture
-def fifty(engine):
+@pytest.fixture(scope="module")
+def fifty(shared_engine):
     """A repo of fifty files, which can be globbed in many ways."""
-    engine.repo("in")
-    engine.put_tree("in@master:/", FOO)
-    return engine
+    shared_engine.repo("in")
+    shared_engine.put_tree("in@master:/", FOO)
+    return shared_engine
 
 
 ONES = pfs("in", "/foo?1", name="ones")
@@ -36,7 +36,7 @@ def test_a_glob_cuts_a_repo(fifty):
 @pachyderm("datum.TestIterators", "server.TestUnionInput")
 def test_a_union_is_one_after_the_other(fifty):
     assert fifty.cut(union(ONES, TWOS)) == [foos(number) for number in (11, 12, 2, 21, 22, 31, 32, 41, 42)]
-    assert len(fifty.cut(union(ONES, ONES))) == 8
+    assert len(fifty.cut(union(ONES, ONES))) == 4
 
 
 @pachyderm("datum.TestIterators", "pps/server.TestCreateDatum")
@@ -55,7 +55,7 @@ def test_a_cross_with_nothing_is_nothing(fifty):
 def test_a_union_of_crosses_and_a_cross_of_unions(fifty):
     low, high = pfs("in", "/foo1?", name="low"), pfs("in", "/foo4?", name="high")
     assert len(fifty.cut(union(cross(ONES, TWOS), cross(low, high)))) == 20 + 100
-    assert len(fifty.cut(cross(union(ONES, pfs("in", "/foo1?", name="ones")), TWOS))) == (4 + 10) * 5
+    assert len(fifty.cut(cross(union(ONES, pfs("in", "/foo1?", name="ones")), TWOS))) == (4 + 10 - 1) * 5
 
 
 @pachyderm("datum.TestIterators", "server.TestJoinInput")
@@ -136,13 +136,13 @@ def test_a_spec_from_standard_input_with_commas_too_many(engine):
 # Keys
 
 
-@pytest.fixture
-def pairs(engine):
+@pytest.fixture(scope="module")
+def pairs(shared_engine):
     """Two repos with one path in common."""
-    engine.repo("a", "b")
-    engine.put_tree("a@master:/", {"x": "1", "y": "1"})
-    engine.put_tree("b@master:/", {"x": "1", "z": "1"})
-    return engine
+    shared_engine.repo("a", "b")
+    shared_engine.put_tree("a@master:/", {"x": "1", "y": "1"})
+    shared_engine.put_tree("b@master:/", {"x": "1", "z": "1"})
+    return shared_engine
 
 
 @pytest.mark.parametrize("template", ["$0", "${0}"])
@@ -158,15 +158,15 @@ def test_dollar_zero_is_the_whole_path(pairs, template):
         ("a$$b", "a$b", True),
         ("$$1", "$1", False),
         ("$$1", "$$1", True),
-        ("$1$", "$1$", False),
+        ("$1$", "x$", True),
         ("$2", "", True),
         ("$10", "", True),
-        ("$1b", "", True),
-        ("${1}", "$1", None),
+        ("$1b", "xb", True),
+        ("${1}", "x", True),
     ],
 )
 def test_what_templates_mean(pairs, left, right, same):
-    """`same`: whether the keys of /x in a and of /z in b are one text; None: as if the captures were compared."""
+    """`same`: whether the keys of /x in a and of /z in b are one text."""
     found = pairs.cut(join(pfs("a", "/(x)", join_on=left), pfs("b", "/(z)", join_on=right)))
     assert found == ([["a:/x", "b:/z"]] if same else [])
 
@@ -187,29 +187,15 @@ def test_each_input_of_a_cross_goes_to_the_group_of_its_own_key(engine):
     assert engine.cut(group(cross(*parts))) == [["a:/x-1"], ["b:/y-2"]]
 
 
-NESTED = {"a": ["k1-x", "k2-x", "k2-y"], "b": ["k1-x", "k2-z"], "c": ["k1-q", "k3-q"]}
-
-
-@pytest.mark.parametrize(
-    ("kind", "wanted"),
-    [
-        ("group of a cross with other keys", [["a:/k1-x", "a:/k1-x"], ["a:/k2-x", "a:/k2-x"], ["b:/k1-x", "b:/k1-x"]]),
-    ],
-)
-@pytest.mark.skip(reason="filled in from the real pachd below")
-def test_nested(engine, kind, wanted):
-    raise NotImplementedError
-
-
 # Globs
 
 
-@pytest.fixture
-def tree(engine):
+@pytest.fixture(scope="module")
+def tree(shared_engine):
     """The files of the glob cases."""
-    engine.repo("in")
-    engine.put_tree("in@master:/", {"a.txt": "1", "ab.txt": "1", "b.txt": "1", "1x": "1", "a/b": "1"})
-    return engine
+    shared_engine.repo("tree")
+    shared_engine.put_tree("tree@master:/", {"a.txt": "1", "ab.txt": "1", "b.txt": "1", "1x": "1", "a/b": "1"})
+    return shared_engine
 
 
 ALL = ["/1x", "/a.txt", "/a/", "/ab.txt", "/b.txt"]
@@ -224,7 +210,7 @@ ALL = ["/1x", "/a.txt", "/a/", "/ab.txt", "/b.txt"]
         ("/!(a).txt", ["/b.txt"]),
         ("/(!(a)).txt", ["/b.txt"]),
         ("/*(*.csv|!(*.txt))", ["/1x", "/a/"]),
-        ("/*[!x]*", [*ALL[1:3], "/a/b", *ALL[3:]]),
+        ("/*[!x]*", [*ALL[:3], "/a/b", *ALL[3:]]),
         ("/a/../b.txt", ["/b.txt"]),
         ("/(a", ["/a/"]),
         ("/{a", ["/a/"]),
@@ -248,15 +234,17 @@ ALL = ["/1x", "/a.txt", "/a/", "/ab.txt", "/b.txt"]
 )
 @pachyderm("pfs.TestGlobFile3", "datum.TestIterators")
 def test_globs(tree, glob, paths):
-    assert tree.cut(pfs("in", glob)) == sorted([f"in:{path}"] for path in paths)
+    assert tree.cut(pfs("tree", glob)) == sorted([f"tree:{path}"] for path in paths)
 
 
 @differs("a glob whose `[` is never closed is refused")
-def test_an_unclosed_bracket(tree):
+def test_an_unclosed_bracket(engine):
     wrong = spec("p", pfs("in", "/[a"), "true")
-    if tree.name == "local":
-        assert "/[a" in tree.refuse("create pipeline", "-f", tree.text_file(json.dumps(wrong)))
+    engine.repo("in")
+    engine.put("in@master:/a", "1")
+    if engine.name == "local":
+        assert "/[a" in engine.refuse("create pipeline", "-f", engine.text_file(json.dumps(wrong)))
     else:
-        tree.create(wrong)
-        tree.wait(lambda: int(tree.raw("list job -p p")[0].get("restart", 0)) >= 2, "a job that restarts for ever")
-        assert tree.raw("list job -p p")[0]["state"] not in {"JOB_SUCCESS", "JOB_FAILURE"}
+        engine.create(wrong)
+        engine.wait(lambda: int(engine.raw("list job -p p")[0].get("restart", 0)) >= 2, "a job that restarts for ever")
+        assert engine.raw("list job -p p")[0]["state"] not in {"JOB_SUCCESS", "JOB_FAILURE"}

@@ -1,9 +1,7 @@
 """Shortening history: squash and delete."""
 
-from contract import copy, pachyderm
+from contract import NOBODY, copy, pachyderm
 from platforms import success
-
-FOREIGN = "0123456789ab4def0123456789ab4def"
 
 
 @pachyderm("pfs.TestDropCommitSet", "pfs.TestSquashAndDropCommit", "server.TestDropCommit")
@@ -54,10 +52,10 @@ def test_an_older_commit_is_squashed_into_its_children(engine):
 def test_every_child_of_a_squashed_commit_gets_its_parent(engine):
     engine.repo("in")
     commits = {}
-    for name, parent in [("a", None), ("b", "a"), ("c", "b"), ("e", "b")]:
-        branch = "fork" if name == "e" else "master"
-        words = ["-p", commits[parent]] if name == "e" else []
-        commits[name] = engine.do("start commit", f"in@{branch}", *words)
+    for name, branch in [("a", "master"), ("b", "master"), ("c", "master"), ("e", "fork")]:
+        if name == "e":
+            engine.do("create branch", "in@fork", "--head", commits["b"])
+        commits[name] = engine.do("start commit", f"in@{branch}")
         engine.put(f"in@{branch}:/{name}", name)
         engine.do("finish commit", f"in@{branch}")
     engine.do("squash commit", commits["b"])
@@ -111,7 +109,7 @@ def test_ids_that_are_nobodys_and_addresses_do_nothing(engine):
     engine.put("in@master:/f", "2")
     first = engine.commits("in")[-1]
     for command in ("squash commit", "delete commit"):
-        for words in (f"in@{first}", FOREIGN):
+        for words in (f"in@{first}", NOBODY):
             engine.run(command, words)
             assert len(engine.commits("in")) == 2, f"{command} {words}"
 

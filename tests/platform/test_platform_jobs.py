@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from contract import COPY, copy, cross, differs, pachyderm, pfs, spec
+from contract import COPY, NOBODY, copy, cross, differs, pachyderm, pfs, spec
 from platforms import ENDED, success
 
 IN = pfs("in", "/*", name="in")
@@ -191,7 +191,7 @@ def test_a_job_is_told(engine):
     assert found["output_commit"]["repo"]["name"] == "p"
     assert found["pipeline_version"] == "1"
     assert found["created"] <= found["started"] <= found["finished"]
-    assert "not found" in engine.refuse("inspect job", "p@0123456789ab4def0123456789ab4def")
+    assert "not found" in engine.refuse("inspect job", f"p@{NOBODY}")
 
 
 @pachyderm(
@@ -211,7 +211,7 @@ def test_jobs_of_one_id_and_of_one_pipeline(engine):
     assert {each["job"]["pipeline"]["name"] for each in engine.raw("list job -p a")} == {"a"}
     sets = [each["job_set"]["id"] for each in engine.raw("list job")]
     assert sets[0] == commit
-    assert [each["job"]["id"] for each in engine.raw("list job -p a --state success")][0] == commit
+    assert next(each["job"]["id"] for each in engine.raw("list job -p a --state success")) == commit
     assert engine.raw("list job -p a --state failure") == []
     assert [each["job"]["id"] for each in engine.raw("list job -p a", "-i", f"in@{commit}")] == [commit]
 

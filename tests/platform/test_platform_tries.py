@@ -166,9 +166,8 @@ def test_logs_are_what_programs_wrote(engine):
     assert run(
         engine, "echo said to stdout", "echo said to stderr >&2", "for n in $(seq 200); do echo line $n; done"
     ) == success(1)
-    text = engine.wait(
-        lambda: (found := engine.do("logs -p p")) if "line 200" in (found := engine.do("logs -p p")) else "", "logs"
-    )
+    engine.wait(lambda: "line 200" in engine.do("logs -p p"), "logs")
+    text = engine.do("logs -p p")
     assert "said to stdout" in text
     assert "said to stderr" in text
     job = engine.job("p")["job"]["id"]
