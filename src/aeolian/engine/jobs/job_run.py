@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
+from aeolian.engine.jobs.changes import Plan, plan_datums
 from aeolian.engine.jobs.datum_sets import datum_sets
 from aeolian.engine.jobs.events import DatumFinished, DatumStarted, JobFinished, JobStarted, Listener
-from aeolian.engine.jobs.inputs import Datum, Source, datums
+from aeolian.engine.jobs.inputs import Datum
 from aeolian.engine.jobs.ledger import (
     Known,
     announce,
@@ -69,7 +70,8 @@ class JobRun:
         self._beside = beside
         self._clock = time.monotonic()
         self._counts = {"success": 0, "failed": 0, "recovered": 0, "skipped": 0, "total": 0}
-        self._done: dict[str, Known] | None = None
+        self._plan: Plan | None = None
+        self._done: dict[str, Known] = {}
         self._killed: str | None = None
         self._counting = threading.Lock()
         self._processes = Processes()
@@ -100,11 +102,12 @@ class JobRun:
                 self._counts["skipped"] = self._counts["total"] = total
                 self._listener(JobStarted(self._pipeline.name, self.job.id, total, total))
                 return self._end("success", "")
-            begin(self._store, self.job, code)
-            self._run_datums(code, read)
+            begin(self._store, self.job, code, read)
+            plan = self._plan = plan_datums(self._store, self.job, self._pipeline, code, read)
+            self._run_datums(plan, code)
             if self._counts["failed"]:
                 return self._fail(f"{self._counts['failed']} of {self._counts['total']} datums failed")
-            finish(self._store, self.job, self._done or {}, self._counts)
+            finish(self._store, self.job, plan, self._done, self._counts)
         except DiskFull:
             raise
         except AeolianError as error:
@@ -122,21 +125,21 @@ class JobRun:
         self._resources.wake()
 
     def _fail(self, reason: str) -> JobFinished:
-        fail(self._store, self.job, reason, self._done, self._counts)
+        fail(self._store, self.job, reason, self._plan, self._done, self._counts)
         return self._end("failure", reason)
 
-    def _run_datums(self, code: str, read: Mapping[tuple[str, str], Source]) -> None:
-        """Runs what has to. `_done` then has every datum that has an output."""
-        spec, trees = self._pipeline.spec, self._store.trees
-        every = datums(spec.input, lambda part: read[part.repo, part.branch], trees) if spec.input else []
-        hashes = {datum.id: datum.hash(code) for datum in every}
-        done = known(self._store, self.job, hashes, this_job_only=spec.every_job)
-        todo = [datum for datum in every if datum.id not in done]
+    def _run_datums(self, plan: Plan, code: str) -> None:
+        """Runs what has to. `_done` then has every datum that has an output, but for those that the plan keeps."""
+        hashes = {datum.id: datum.hash(code) for datum in plan.datums}
+        done = known(self._store, self.job, hashes, this_job_only=self._pipeline.spec.every_job)
+        todo = [datum for datum in plan.datums if datum.id not in done]
+        kept = plan.count_kept(self._store)
+        total = kept + len(plan.datums)
         earlier = sum(entry.job == self.job.row for entry in done.values())
         self._done = done
-        self._counts |= {"success": earlier, "skipped": len(done) - earlier, "total": len(every)}
-        announce(self._store, self.job, len(every), self._counts["skipped"])
-        self._listener(JobStarted(self._pipeline.name, self.job.id, len(every), self._counts["skipped"]))
+        self._counts |= {"success": earlier, "skipped": kept + len(done) - earlier, "total": total}
+        announce(self._store, self.job, total, self._counts["skipped"])
+        self._listener(JobStarted(self._pipeline.name, self.job.id, total, self._counts["skipped"]))
         if todo:
             with self._deadline():
                 self._in_parallel(todo, lambda datum: self._run_datum(datum, hashes[datum.id], done))

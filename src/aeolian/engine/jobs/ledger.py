@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from aeolian.engine.jobs.changes import Plan, Read, reads_text
 from aeolian.engine.jobs.inputs import Datum, Source
 from aeolian.engine.jobs.records import Job, describe_inputs
 from aeolian.engine.jobs.resources import Stopped
@@ -17,6 +18,7 @@ from aeolian.engine.versions.endings import OUTSTANDING, close_job, kill_job, la
 from aeolian.engine.versions.merge import merge
 from aeolian.errors import StorageError
 
+_MANY = 256
 # What a job reads of a branch: the newest commit up to the job's own set, if nobody can still put files into it.
 _READ_BY_SET = "repo = ? AND branch = ? AND seq <= ? AND state != 'open' ORDER BY seq DESC LIMIT 1"
 
@@ -29,17 +31,18 @@ class Known(NamedTuple):
     job: int
 
 
-def begin(store: Store, job: Job, code: str) -> None:
-    """The job runs this program from now on; failures of a first, interrupted attempt are forgotten.
+def begin(store: Store, job: Job, code: str, read: Read) -> None:
+    """The job runs this program on what it reads from now on; failures of a first, interrupted attempt are forgotten.
 
     Raises `Stopped` if it was killed meanwhile.
     """
     with store.db.transaction():
         refuse_ended(store, job)
         store.db.run(
-            "UPDATE job SET state = 'running', started = coalesce(started, ?), code = ? WHERE id = ?",
+            "UPDATE job SET state = 'running', started = coalesce(started, ?), code = ?, reads = ? WHERE id = ?",
             time.time(),
             code,
+            reads_text(read),
             job.row,
         )
         store.db.run("DELETE FROM datum WHERE job_id = ? AND state != 'success'", job.row)
@@ -87,9 +90,11 @@ def known(store: Store, job: Job, hashes: Mapping[str, str], *, this_job_only: b
     """The datums (id → hash) that need no run, because one of equal hash went well, in whichever job."""
     found: dict[str, Known] = {}
     base, _ = last_good(store, job.pipeline_row, job.seq)
-    before = {entry.datum: entry for entry in store.datum_trees.entries(base)} if not this_job_only else {}
+    # Above so many, reading the tree once is cheaper than looking into it each time.
+    many = len(hashes) > _MANY
+    before = {entry.datum: entry for entry in store.datum_trees.entries(base)} if many and not this_job_only else {}
     for datum, hash_ in hashes.items():
-        entry = before.get(datum)
+        entry = before.get(datum) if many or this_job_only else store.datum_trees.get(base, datum)
         if entry is not None and entry.hash == hash_:
             found[datum] = Known(hash_, entry.run, 0)
             continue
@@ -132,19 +137,19 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
     )
 
 
-def finish(store: Store, job: Job, done: Mapping[str, Known], counts: Mapping[str, int]) -> None:
-    """Makes the job's output commit of its datums' outputs.
+def finish(store: Store, job: Job, plan: Plan, done: Mapping[str, Known], counts: Mapping[str, int]) -> None:
+    """Makes the job's output commit of the outputs of its datums, those that were `done` and those that `plan` keeps.
 
     Raises `AeolianError` if they clash, and `Stopped` if the job was killed meanwhile.
     """
     with store.db.transaction():
         refuse_ended(store, job)
-        datums = _tree(store, done)
+        datums = _tree(store, plan, done)
         tree = merge(store, last_good(store, job.pipeline_row, job.seq), datums)
         close_job(store, job.row, "success", "", counts, datums, tree)
 
 
-def repeat(store: Store, job: Job, pipeline: Pipeline, code: str, read: Mapping[tuple[str, str], Source]) -> int | None:
+def repeat(store: Store, job: Job, pipeline: Pipeline, code: str, read: Read) -> int | None:
     """Ends a job that reads and runs what the last one did, with the output of that; how many datums it has.
 
     None, with nothing done, if anything differs, or if that one has datums that had no output.
@@ -156,31 +161,32 @@ def repeat(store: Store, job: Job, pipeline: Pipeline, code: str, read: Mapping[
     )
     if row is None or (row["version"], row["code"], row["recovered"]) != (job.version, code, 0):
         return None
-    before = sources(store, row["seq"], pipeline.spec)
-    if pipeline.spec.every_job or any(before[branch].tree != source.tree for branch, source in read.items()):
+    if pipeline.spec.every_job or row["reads"] != reads_text(read):
         return None
     datums, tree = last_good(store, job.pipeline_row, job.seq)
     if datums != row["datums"]:
         return None
     with store.db.transaction():
-        begin(store, job, code)
+        begin(store, job, code, read)
         counts = {"success": 0, "skipped": row["total"], "failed": 0, "recovered": 0}
         close_job(store, job.row, "success", "", counts, datums, tree)
     return int(row["total"])
 
 
-def fail(store: Store, job: Job, reason: str, done: Mapping[str, Known] | None, counts: Mapping[str, int]) -> None:
-    """Ends the job as failed. Its output commit holds what the datums that did not fail (`done`) have written.
+def fail(
+    store: Store, job: Job, reason: str, plan: Plan | None, done: Mapping[str, Known], counts: Mapping[str, int]
+) -> None:
+    """Ends the job as failed. Its output commit holds what the datums that did not fail have written.
 
-    Where it is not known what datums there are, and so `done` is None, it holds what the last good one held. Raises
+    Where it is not known what datums there are, and so `plan` is None, it holds what the last good one held. Raises
     `Stopped` if the job was killed meanwhile.
     """
     with store.db.transaction():
         refuse_ended(store, job)
         base = last_good(store, job.pipeline_row, job.seq)
-        datums = _tree(store, done) if done is not None else ""
+        datums = _tree(store, plan, done) if plan is not None else ""
         try:
-            tree = merge(store, base, datums, leave_out_clashes=True) if done is not None else base[1]
+            tree = merge(store, base, datums, leave_out_clashes=True) if plan is not None else base[1]
         except StorageError:
             # Damage must not keep the job from its end.
             datums, tree = "", base[1]
@@ -202,5 +208,7 @@ def killed_because(store: Store, job: Job, reason: str) -> str:
     return str(row["reason"]) if row else "its pipeline was deleted"
 
 
-def _tree(store: Store, done: Mapping[str, Known]) -> str:
-    return store.datum_trees.build(DatumRun(datum, entry.hash, entry.row) for datum, entry in done.items())
+def _tree(store: Store, plan: Plan, done: Mapping[str, Known]) -> str:
+    changes: dict[str, DatumRun | None] = dict.fromkeys(plan.affected)
+    changes |= {datum: DatumRun(datum, entry.hash, entry.row) for datum, entry in done.items()}
+    return store.datum_trees.edit(plan.base, changes)

@@ -81,6 +81,7 @@ CREATE TABLE job (
     state TEXT NOT NULL,
     reason TEXT NOT NULL DEFAULT '',
     code TEXT NOT NULL DEFAULT '',   -- hash of the program that ran
+    reads TEXT NOT NULL DEFAULT '',  -- JSON: [[repo, branch, tree], ...], what it read
     datums TEXT NOT NULL DEFAULT '', -- tree: datum id -> (datum hash, row of `datum`)
     total INTEGER NOT NULL DEFAULT 0,
     processed INTEGER NOT NULL DEFAULT 0,

@@ -104,7 +104,7 @@ def test_a_job_that_reads_what_the_last_one_read_has_its_output_without_looking_
     first = bench.job("p")
     bench.put("songs", {"a": "1"})
     with monkeypatch.context() as patch:
-        patch.setattr(job_run, "datums", forbidden)
+        patch.setattr(job_run, "plan_datums", forbidden)
         assert not bench.run().failed
     job = bench.job("p")
     assert (job.total, job.processed, job.skipped, job.datums) == (2, 0, 2, first.datums)
