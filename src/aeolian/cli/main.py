@@ -178,7 +178,8 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does, where a group does something without a further word too."""
-        if "" in self._table and (not args or (args[0].startswith("-") and args[0] not in ("-h", "--help"))):
+        alone = not args and not ctx.resilient_parsing  # a shell that completes wants the further words
+        if "" in self._table and (alone or (args and args[0].startswith("-") and args[0] not in ("-h", "--help"))):
             args = ["", *args]
         return super().parse_args(ctx, args)
 
