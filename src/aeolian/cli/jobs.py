@@ -52,7 +52,7 @@ def list_job(
         found = queries.find_jobs(
             store, pipeline=pipeline, commit=under, inputs=inputs, states=states, history=history, limit=number
         )
-        infos = (make_job_info(job, seconds=jobs.sum_seconds(store, job)) for job in found)
+        infos = (_info(store, job, details=under is None and (pipeline is not None or expand)) for job in found)
         flat = pipeline is not None or under is not None or expand
         if not output.prints(found, infos if flat else _by_id(infos)):
             print_table(_TITLES, [_row(job) for job in found])
@@ -65,8 +65,7 @@ def inspect_job(job: str, output: Output) -> None:
     """Tell about a job; the start of its id will do, and without one it is the pipeline's last."""
     with open_store() as store:
         found = jobs.find_job(store, job)
-        seconds, version = jobs.sum_seconds(store, found), catalog.version(store, found.pipeline_row, found.version)
-        if output.prints(found, [make_job_info(found, seconds=seconds, pipeline=version)]):
+        if output.prints(found, [_info(store, found, details=True)]):
             return
         counts = f"{found.processed} processed, {found.skipped} skipped, {found.failed} failed"
         print_facts(
@@ -141,8 +140,9 @@ def _by_id(infos: Iterable[Message]) -> Iterator[Message]:
         yield make_job_set_info(id_, of_id)
 
 
-def _info(store: Store, job: Job) -> Message:
-    return make_job_info(job, seconds=jobs.sum_seconds(store, job))
+def _info(store: Store, job: Job, *, details: bool = False) -> Message:
+    version = catalog.version(store, job.pipeline_row, job.version) if details else None
+    return make_job_info(job, seconds=jobs.sum_seconds(store, job), pipeline=version)
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -91,8 +91,8 @@ def group_by_id(infos: Iterable[Message], kind: str) -> dict[str, list[Message]]
 
 
 def make_file(repo: str, commit: str, path: str) -> Message:
-    """Return how messages name a file. Its `datum` is that of what a user put."""
-    return {"commit": make_commit(repo, commit), "path": path, "datum": "default"}
+    """Return how messages name a file; with the `datum` of what a user put, which a folder (`/a/`) has not."""
+    return {"commit": make_commit(repo, commit), "path": path} | ({} if path.endswith("/") else {"datum": "default"})
 
 
 def make_file_info(repo: str, commit: str, path: str, size: int, hash_: str, committed: float | None) -> Message:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aeolian.cli.output import Message
-from aeolian.cli.raw import PROJECT, make_commit, make_file_info, make_message, write_duration, write_time
+from aeolian.cli.raw import PROJECT, make_branch, make_commit, make_file_info, make_message, write_duration, write_time
 from aeolian.engine.jobs.records import DatumRecord, Job
 from aeolian.engine.programs.secret_files import KeptSecret
 from aeolian.engine.specs.fields import MESSAGES
@@ -62,13 +62,13 @@ def make_pipeline_info(pipeline: Pipeline, last: Job | None) -> Message:
     return make_message(
         pipeline=make_pipeline(pipeline.name),
         version=str(pipeline.version),
-        spec_commit=make_commit(pipeline.name, pipeline.spec_commit) | {"repo": _spec_repo(pipeline.name)},
+        spec_commit=_make_spec_commit(pipeline),
         stopped=pipeline.stopped,
         state=find_state(pipeline, last),
         last_job_state=job_state(last.state) if last else None,
         parallelism=str(pipeline.spec.parallelism or 1),
         type=_find_type(pipeline),
-        details=details | {"created_at": write_time(pipeline.created)},
+        details=details | {"created_at": write_time(pipeline.created), "updated_at": write_time(pipeline.created)},
         user_spec_json=store_text(pipeline.spec),
         effective_spec_json=json.dumps(spec, ensure_ascii=False, sort_keys=True),
     )
@@ -89,11 +89,14 @@ def job_state(state: str) -> str:
 
 def make_job_info(job: Job, *, seconds: Mapping[str, float] | None = None, pipeline: Pipeline | None = None) -> Message:
     """Return a `JobInfo`; with the `pipeline` in the job's version, with what `inspect job` tells in addition."""
-    spec = make_spec(pipeline.spec.document) if pipeline else {}
+    spec, output = {}, make_commit(job.pipeline, job.id)
+    if pipeline:
+        spec = make_spec(pipeline.spec.document)
+        output["branch"] = make_branch(job.pipeline, pipeline.spec.output_branch)
     return make_message(
         job=make_job(job.pipeline, job.id),
         pipeline_version=str(job.version),
-        output_commit=make_commit(job.pipeline, job.id),
+        output_commit=output,
         data_processed=str(job.processed),
         data_skipped=str(job.skipped),
         data_total=str(job.total),
@@ -123,9 +126,9 @@ def make_datum_info(record: DatumRecord, image: str = "") -> Message:
         for part in record.inputs
     ]
     return make_message(
-        datum={"job": make_job(record.pipeline, record.job), "id": record.id},
+        datum=make_message(job=make_job(record.pipeline, record.job) if record.job else None, id=record.id),
         state=record.state.upper(),
-        stats=_make_stats(record.seconds),
+        stats=_make_stats(record.seconds) | _count_bytes(record),
         data=files,
         image_id=image,
     )
@@ -145,8 +148,14 @@ def _make_stats(seconds: Mapping[str, float]) -> Message:
     return make_message(**{f"{phase}_time": write_duration(taken) for phase, taken in seconds.items()})
 
 
-def _spec_repo(name: str) -> Message:
-    return {"name": name, "type": "spec", "project": {"name": PROJECT}}
+def _count_bytes(record: DatumRecord) -> Message:
+    read = sum(int(part.get("size", 0)) for part in record.inputs) if record.job else 0
+    return make_message(download_bytes=str(read))
+
+
+def _make_spec_commit(pipeline: Pipeline) -> Message:
+    repo = {"name": pipeline.name, "type": "spec", "project": {"name": PROJECT}}
+    return {"repo": repo, "id": pipeline.spec_commit, "branch": {"repo": repo, "name": DEFAULT_BRANCH}}
 
 
 def _find_type(pipeline: Pipeline) -> str:

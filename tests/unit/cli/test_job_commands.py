@@ -71,7 +71,6 @@ def test_jobs_are_listed_under_an_id_by_input_and_by_state(songs):
     "words",
     [
         ("list", "job", "-p", "nope"),
-        ("list", "job", "0123456789abcdef0123456789abcdef"),
         ("list", "job", ""),
         ("list", "job", "%"),
         ("list", "job", "--input", "songs@none"),
@@ -98,6 +97,10 @@ def test_jobs_are_listed_under_an_id_by_input_and_by_state(songs):
 def test_what_is_not_there_is_refused_in_one_sentence(songs, words):
     songs(*words, code=2)
     assert songs.stderr.strip()
+
+
+def test_an_id_that_nothing_has_has_no_jobs(songs):
+    assert songs.json("list", "job", "0123456789abcdef0123456789abcdef") == []
 
 
 def test_a_job_that_waits_is_stopped_and_what_follows_is_not_run(songs):

@@ -87,7 +87,7 @@ def test_files(aeolian):
     (folder,) = documents(aeolian("list", "file", "songs@master", "--raw"))
     commit = folder["file"].pop("commit")
     assert commit["repo"] == SONGS and len(commit["id"]) == 32
-    assert folder["file"] == {"path": "/d/", "datum": "default"}
+    assert folder["file"] == {"path": "/d/"}
     assert (folder["file_type"], folder["size_bytes"]) == ("DIR", "4")
     (file,) = documents(aeolian("inspect", "file", "songs@master:/d/a.txt", "--raw"))
     assert file["file"]["path"] == "/d/a.txt" and file["file_type"] == "FILE"
@@ -115,10 +115,11 @@ def test_jobs(aeolian):
     assert job["job"]["pipeline"]["name"] == "upper" and job["state"] == "JOB_SUCCESS"
     assert (job["data_total"], job["data_processed"]) == ("1", "1")
     assert "data_failed" not in job and "data_skipped" not in job and "reason" not in job
-    assert job["output_commit"] == {"repo": UPPER, "id": job["job"]["id"]}
+    branch = {"repo": UPPER, "name": "master"}
+    assert job["output_commit"] == {"repo": UPPER, "id": job["job"]["id"], "branch": branch}
     assert job["stats"]["process_time"].endswith("s") and job["details"]["input"]["pfs"]["repo"] == "songs"
     (listed,) = documents(aeolian("list", "job", "-p", "upper", "-n", "1", "--raw"))
-    assert "details" not in listed and listed["job"] == job["job"]
+    assert listed == job
     newest = documents(aeolian("list", "job", "--raw"))[0]
     assert newest["job_set"] == {"id": job["job"]["id"]} and newest["jobs"][0]["job"] == job["job"]
 

@@ -1,5 +1,6 @@
 """Questions about jobs: which there are under an id, which read a commit, which datums a spec would have."""
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from aeolian.engine.versions.pipelines import inspect_pipeline
 from aeolian.engine.versions.repos import repo_id
 from aeolian.errors import UsageError
 
+_HEXADECIMAL = re.compile(r"[0-9a-f]{1,32}")
 _NEWEST = sys.maxsize  # a place in history that no commit set has yet
 
 
@@ -33,14 +35,15 @@ def find_jobs(
     """The jobs that all of this is true of, newest first; of a `pipeline`, those of its current version.
 
     `history` adds so many versions before that, -1 all. `inputs` are commits (`repo@branch_or_id`) that a job read.
-    Raises `UsageError` for a pipeline, an id or a commit that is not there.
+    Raises `UsageError` for a pipeline or a commit that is not there, and for what is no id. An id without jobs has
+    none, as on a cluster.
     """
     oldest = 0
     if pipeline is not None:
         version = inspect_pipeline(store, pipeline).version
         oldest = version - history if history >= 0 else 0
-    if commit is not None:
-        find_set(store, commit)
+    if commit is not None and not _HEXADECIMAL.fullmatch(commit):
+        raise UsageError(f"{commit!r} is no id of a job.", remedy="See `aeolian list job`.")
     read = [resolve(store, parse_address(place)) for place in inputs]
     found = list_jobs(store, pipeline=pipeline, commit=commit)
     wanted = {state.lower() for state in states}
