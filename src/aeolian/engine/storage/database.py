@@ -29,16 +29,17 @@ class Database:
         self._place, self._name = path.parent, path.name
         self._lock = threading.RLock()
         self._depth = 0
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.row_factory = sqlite3.Row
         try:
-            with told_if_full(path.parent):
-                self._prepare(path)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
+            try:
+                with told_if_full(path.parent):
+                    self._prepare(path)
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise StorageError(
-                f"{path} cannot be used: {error}.", remedy="Move the folder away or set AEOLIAN_HOME to another."
-            ) from error
+            raise StorageError(f"{path} cannot be used: {error}.", remedy=_remedy(path)) from error
 
     def _prepare(self, path: Path) -> None:
         self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -116,6 +117,14 @@ class Database:
         """Closes the connection."""
         with self._lock:
             self._connection.close()
+
+
+def _remedy(path: Path) -> str:
+    """What to do where a database cannot be used."""
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
+            return f"Make {place} one that you can write to, or set AEOLIAN_HOME to another folder."
+    return "Move the folder away or set AEOLIAN_HOME to another."
 
 
 def _statements(script: str) -> Iterator[str]:
