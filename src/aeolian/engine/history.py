@@ -15,7 +15,7 @@ from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog
 from aeolian.engine.versions.addresses import parse_address
-from aeolian.engine.versions.commits import Commit, resolve, set_commits
+from aeolian.engine.versions.references import Commit, find_set, resolve, set_commits
 from aeolian.errors import UsageError
 
 _Refusal = Callable[[Store, Commit], None]
@@ -82,22 +82,8 @@ def _remove(store: Store, text: str, refuse: _Refusal) -> Removed:
 def _find(store: Store, text: str) -> str:
     """The id of the commit set that `text` names."""
     if "@" in text:
-        address = parse_address(text)
-        open_one = store.db.one(
-            "SELECT id FROM named_commit WHERE repo = ? AND branch = ? AND state = 'open'",
-            address.repo,
-            address.reference,
-        )
-        return str(open_one["id"]) if open_one else resolve(store, address).id
-    rows = store.db.all(
-        "SELECT DISTINCT id FROM named_commit WHERE substr(id, 1, ?) = ? LIMIT 2",
-        len(text),
-        text,
-    )
-    if len(rows) == 1 and text:
-        return str(rows[0]["id"])
-    what = f"Several commits start with {text!r}." if text and rows else f"There is no commit {text!r}."
-    raise UsageError(what, remedy="See `aeolian list commit`.")
+        return resolve(store, parse_address(text)).id
+    return find_set(store, text)
 
 
 def _refuse_squash(store: Store, commit: Commit) -> None:

@@ -104,7 +104,7 @@ def _check_runs(store: Store, jobs: Sequence[Row], runs: Sequence[Row], sizes: M
 
 def _check_open_commits(store: Store) -> Iterator[str]:
     orphans = store.db.all(
-        "SELECT id FROM named_commit c WHERE state = 'open' AND origin = 'auto'"
+        "SELECT id FROM named_commit c WHERE state = 'open' AND origin = 'auto' AND repo IN (SELECT name FROM pipeline)"
         " AND NOT EXISTS (SELECT 1 FROM job j WHERE j.seq = c.seq AND j.state IN ('created', 'running'))"
     )
     for row in orphans:

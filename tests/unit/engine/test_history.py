@@ -159,5 +159,5 @@ def test_not_beside_a_running_job_and_not_by_a_guess(three):
     with lock.held(three.store.lock), pytest.raises(UsageError, match="at work on this store"):
         history.delete(three.store, "songs@master")
     for text in ("", "ffff", "songs@ffffffff"):
-        with pytest.raises(UsageError, match="no commit"):
+        with pytest.raises(UsageError, match="not found"):
             history.squash(three.store, text)

@@ -9,7 +9,8 @@ from aeolian.engine.storage.trees import Entry, decode_entries
 from aeolian.engine.versions import catalog
 from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.commits import Commit, resolve
-from aeolian.engine.versions.files import entries_at, find_file, original_name
+from aeolian.engine.versions.files import original_name
+from aeolian.engine.versions.listing import entries_at, find_file
 
 
 @dataclass(frozen=True)

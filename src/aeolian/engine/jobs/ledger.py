@@ -71,7 +71,7 @@ def unrunnable(store: Store, job: Job, pipeline: Pipeline) -> str:
     """Why the job cannot run: what it would read is of a job that failed. Empty if it can."""
     failed = []
     for part in pipeline.spec.inputs():
-        row = store.db.one(f"SELECT state FROM named_commit WHERE {_READ_BY_SET}", part.repo, part.branch, job.seq)
+        row = store.db.one(f"SELECT state FROM branch_head WHERE {_READ_BY_SET}", part.repo, part.branch, job.seq)
         if row is not None and row["state"] == "failed":
             failed.append(part.name)
     return f"unrunnable because the following upstream pipelines failed: {', '.join(failed)}" if failed else ""
@@ -81,7 +81,7 @@ def sources(store: Store, seq: int, spec: Spec) -> dict[tuple[str, str], Source]
     """What each input branch held when the commit set `seq` was made."""
     found = {}
     for part in spec.inputs():
-        row = store.db.one(f"SELECT tree, id FROM named_commit WHERE {_READ_BY_SET}", part.repo, part.branch, seq)
+        row = store.db.one(f"SELECT tree, id FROM branch_head WHERE {_READ_BY_SET}", part.repo, part.branch, seq)
         found[part.repo, part.branch] = Source(row["tree"], row["id"]) if row else Source()
     return found
 

@@ -1,5 +1,12 @@
 -- The state of one `.aeolian/` folder. A time is in seconds since 1970; a hash is SHA-256 in hexadecimal.
 
+CREATE TABLE project (
+    name TEXT NOT NULL PRIMARY KEY,
+    description TEXT NOT NULL DEFAULT '',
+    created REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A repo of the project `default` has a plain name, one of another project `project/name`.
 CREATE TABLE repo (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -7,12 +14,23 @@ CREATE TABLE repo (
     created REAL NOT NULL
 ) STRICT;
 
+-- A branch. Its name is NULL when it was deleted: its commits are still there under their ids.
 CREATE TABLE branch (
     id INTEGER PRIMARY KEY,
     repo_id INTEGER NOT NULL REFERENCES repo ON DELETE CASCADE,
-    name TEXT NOT NULL,
+    name TEXT,
+    created REAL NOT NULL DEFAULT 0,
+    fires TEXT NOT NULL DEFAULT '', -- JSON: when its head moves to that of another branch, see branch_triggers.py
     UNIQUE (repo_id, name)
 ) STRICT;
+
+-- The branches that a user said a branch is made from. Those of a pipeline's output branch are in its spec.
+CREATE TABLE provenance (
+    branch_id INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
+    upstream_id INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
+    PRIMARY KEY (branch_id, upstream_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX provenance_upstream ON provenance (upstream_id);
 
 -- One row for everything that one change causes: the commit itself and every job and commit downstream share `id`.
 CREATE TABLE commit_set (
@@ -22,8 +40,10 @@ CREATE TABLE commit_set (
 ) STRICT;
 
 -- A commit (a word that SQL keeps for itself). state: open, finished, failed (the output of a job that did not go
--- well: what it holds is read as any other's, and no job goes on from it).
+-- well: what it holds is read as any other's, and no job goes on from it). A row with a `target` is no commit: it says
+-- that from this set on the branch's head is that commit, made on another branch or earlier on this one.
 CREATE TABLE revision (
+    row INTEGER PRIMARY KEY,
     branch_id INTEGER NOT NULL REFERENCES branch ON DELETE CASCADE,
     seq INTEGER NOT NULL REFERENCES commit_set,
     state TEXT NOT NULL,
@@ -32,17 +52,44 @@ CREATE TABLE revision (
     description TEXT NOT NULL DEFAULT '',
     created REAL NOT NULL,
     finished REAL,
-    PRIMARY KEY (branch_id, seq)
-) STRICT, WITHOUT ROWID;
+    parent INTEGER REFERENCES revision ON DELETE SET NULL,
+    target INTEGER REFERENCES revision ON DELETE CASCADE,
+    UNIQUE (branch_id, seq)
+) STRICT;
 CREATE INDEX revision_of_set ON revision (seq);
 CREATE INDEX revision_open ON revision (branch_id) WHERE state = 'open';
+CREATE INDEX revision_parent ON revision (parent);
+CREATE INDEX revision_target ON revision (target) WHERE target IS NOT NULL;
 
--- A commit as it is named: by its repo, its branch and the id of its set.
+-- What is made from a commit that goes, or names it as a head, goes on from its parent.
+CREATE TRIGGER revision_gone BEFORE DELETE ON revision BEGIN
+    UPDATE revision SET parent = OLD.parent WHERE parent = OLD.row;
+    DELETE FROM revision WHERE target = OLD.row AND OLD.parent IS NULL;
+    UPDATE revision SET target = OLD.parent WHERE target = OLD.row;
+END;
+
+-- The commits that a commit of a branch with `provenance` goes with.
+CREATE TABLE made_from (
+    revision INTEGER NOT NULL REFERENCES revision ON DELETE CASCADE,
+    upstream INTEGER NOT NULL REFERENCES revision ON DELETE CASCADE,
+    PRIMARY KEY (revision, upstream)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX made_from_upstream ON made_from (upstream);
+
+-- A commit as it is named: by its repo, its branch (NULL if that was deleted) and the id of its set.
 CREATE VIEW named_commit AS
-    SELECT p.id AS repo_id, p.name AS repo, r.branch_id, b.name AS branch, r.seq, s.id, r.state, r.origin, r.tree,
-        r.description, r.created, r.finished
+    SELECT p.id AS repo_id, p.name AS repo, r.branch_id, b.name AS branch, r.seq, s.id, r.state,
+        r.origin, r.tree, r.description, r.created, r.finished, r.row, r.parent
     FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id
-    JOIN commit_set s ON s.seq = r.seq;
+    JOIN commit_set s ON s.seq = r.seq
+    WHERE r.target IS NULL;
+
+-- What the head of a branch was from the set `seq` on: a commit of its own, or one that it was moved to.
+CREATE VIEW branch_head AS
+    SELECT p.id AS repo_id, p.name AS repo, r.branch_id, b.name AS branch, r.seq, s.id, c.state, c.origin, c.tree,
+        c.description, c.created, c.finished, c.row, c.parent, c.seq AS commit_seq
+    FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id
+    JOIN revision c ON c.row = coalesce(r.target, r.row) JOIN commit_set s ON s.seq = c.seq;
 
 CREATE TABLE original_name (
     repo_id INTEGER NOT NULL REFERENCES repo ON DELETE CASCADE,

@@ -22,6 +22,7 @@ class Store:
 
     def __init__(self, home: Path) -> None:
         self.home = home.absolute()
+        self.set_id = ""  # the commit set that all changes of a transaction share, while it is being done
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self.scratch.mkdir(exist_ok=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, DatumRun
+from aeolian.engine.versions import catalog
+from aeolian.engine.versions.branch_triggers import fire, read_triggers
 from aeolian.engine.versions.merge import merge
 
 OUTSTANDING = "state IN ('created', 'running')"
@@ -59,6 +61,17 @@ def close_job(
         row,
         row,
     )
+    if state == "success":
+        _fire(store, row)
+
+
+def _fire(store: Store, row: int) -> None:
+    """Move the branches that the output commit of the job in row `row` sets off."""
+    job = store.db.one(
+        "SELECT p.name, j.pipeline_id, j.version FROM job j JOIN pipeline p ON p.id = j.pipeline_id WHERE j.id = ?", row
+    )
+    if job is not None and read_triggers(store, job["name"]):
+        fire(store, job["name"], catalog.version(store, job["pipeline_id"], job["version"]).spec.output_branch)
 
 
 def kill_job(store: Store, row: int, reason: str) -> bool:

@@ -1,41 +1,39 @@
-"""Files into a repo, and out of it."""
+"""Files into a repo: put, copied, deleted."""
 
-import contextlib
-import hashlib
+import io
+import itertools
 import os
-import secrets
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from aeolian import names
 from aeolian.engine.storage.disk import FULL
 from aeolian.engine.storage.objects import Intake
 from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
-from aeolian.engine.storage.trees import EMPTY, Entry, encode_entries
+from aeolian.engine.storage.trees import EMPTY, Entry
 from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.commits import (
-    Commit,
     branch_to_write,
     commit_files,
     find_branch_to_write,
     head_tree,
     open_revision,
-    refuse_output,
-    resolve,
 )
+from aeolian.engine.versions.getting import Report, silent
+from aeolian.engine.versions.listing import GLOB_SIGNS, entries_at, missing
+from aeolian.engine.versions.references import Commit, resolve
 from aeolian.engine.versions.repos import repo_id
 from aeolian.engine.versions.selection import Item
 from aeolian.errors import StorageError, UsageError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
+
 _MANY = 256
-Report = Callable[[int, int, str], None]
-
-
-def silent(done: int, total: int, note: str) -> None:
-    """The `Report` of callers who do not want any."""
 
 
 @dataclass(frozen=True)
@@ -60,27 +58,28 @@ def put_files(
     *,
     strict: bool = False,
     whole: bool = False,
+    append: bool = False,
     description: str = "",
     clear: bool = False,
     report: Report = silent,
 ) -> Put:
     """Puts files in one commit: all of them or, if one that was named cannot be read, none.
 
-    Of two files of one path the last counts. A file that was found in a folder and cannot be read is left out, and
-    said so; with `whole` it stops the put. With `clear` the files take the place of all that is there. A path that
-    Pachyderm refuses becomes `names.acceptable(path)`; with `strict` it is refused. Raises `UsageError` for that, and
-    for a file that cannot be read.
+    Of two files of one path the last counts, or with `append` goes behind the first, and both behind what is there. A
+    file that was found in a folder and cannot be read is left out, and said so; with `whole` it stops the put. With
+    `clear` the files take the place of all that is there. A path that Pachyderm refuses becomes
+    `names.acceptable(path)`; with `strict` it is refused. Raises `UsageError` for that, and for a file that cannot be
+    read.
     """
-    refuse_output(store, repo)
     renamed, left_out = dict[str, str](), list[tuple[str, str]]()
-    changes: dict[str, Entry | None] = {}
+    entries: list[Entry] = []
     with store.objects.intake() as intake:
         reader = _Reader(store, repo, branch, items, intake)
         for done, item in enumerate(items):
             report(done, len(items), item.path)
             path = "/" + _accepted(item.path.lstrip("/"), strict)
             try:
-                changes[path] = reader.read_item(item, path)
+                entries.append(reader.read_item(item, path))
             except OSError as error:
                 left_out.append(_leave_out(store, item, error, whole))
                 continue
@@ -88,13 +87,32 @@ def put_files(
                 renamed[path] = names.printable(item.path)
         intake.flush()
         with store.db.transaction():
+            changes = {entry.path: entry for entry in entries}
+            if append:
+                changes = _join(store, repo, branch, entries, intake)
             commit = commit_files(store, repo, branch, changes, description, clear=clear)
             remember_names(store, repo, renamed)
             reader.stamps.save()
         store.db.make_durable()
     report(len(items), len(items), "")
-    size = sum(entry.size for entry in changes.values() if entry)
+    size = sum(entry.size for entry in entries)
     return Put(commit, len(changes), size, tuple((old, new) for new, old in renamed.items()), tuple(left_out))
+
+
+def _join(store: Store, repo: str, branch: str, entries: Sequence[Entry], intake: Intake) -> dict[str, Entry]:
+    """Return what becomes of each path when `entries` go behind what is there. Inside a transaction."""
+    row, _ = branch_to_write(store, repo, branch)
+    open_one = open_revision(store, row)
+    tree = open_one["tree"] if open_one else head_tree(store, row)
+    joined: dict[str, Entry] = {}
+    for entry in entries:
+        old = joined.get(entry.path) or store.trees.get(tree, entry.path)
+        if old is not None:
+            both = itertools.chain(store.objects.read(old.object), store.objects.read(entry.object))
+            entry = Entry(entry.path, *intake.add_stream(_as_file(both)))
+            intake.flush()
+        joined[entry.path] = entry
+    return joined
 
 
 def _leave_out(store: Store, item: Item, error: OSError, whole: bool) -> tuple[str, str]:
@@ -105,21 +123,6 @@ def _leave_out(store: Store, item: Item, error: OSError, whole: bool) -> tuple[s
     if whole or not item.found:
         raise UsageError(f"{item.source} cannot be read: {error.strerror}.", remedy="Nothing was put.") from None
     return str(item.source), f"a file that cannot be read ({error.strerror})"
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A file, or a folder (its path ends in `/`) with all below it: bytes, number of files, a hash of the content."""
-
-    path: str
-    size: int
-    files: int
-    hash: str
-
-    @property
-    def type(self) -> str:
-        """`file` or `dir`."""
-        return "dir" if self.path.endswith("/") else "file"
 
 
 class _Reader:
@@ -167,10 +170,9 @@ def delete_path(store: Store, address: Address, *, recursive: bool = False) -> t
     What is not there is no mistake: the commit is made all the same. Raises `UsageError` for a folder without
     `recursive`, and for a path that globs.
     """
-    if set(address.path) & set(names.REFUSED_CHARACTERS):
+    if GLOB_SIGNS & set(address.path):
         raise UsageError(f"{address.path} has signs of globs in it.", remedy="Name one file, or a folder with -r.")
     with store.db.transaction():
-        refuse_output(store, address.repo)
         row, branch = branch_to_write(store, address.repo, address.reference)
         open_one = open_revision(store, row)
         found = list(entries_at(store, open_one["tree"] if open_one else head_tree(store, row), address.path))
@@ -181,45 +183,46 @@ def delete_path(store: Store, address: Address, *, recursive: bool = False) -> t
         return commit, len(found)
 
 
-def entries_at(store: Store, tree: str, path: str) -> Iterator[Entry]:
-    """The file `path`, or every file below the folder `path`."""
-    if path != "/" and (entry := store.trees.get(tree, path)):
-        yield entry
-        return
-    yield from store.trees.entries(tree, path.rstrip("/") + "/")
+def copy_path(store: Store, source: Address, target: Address, *, append: bool = False) -> tuple[Commit, int]:
+    """Put a file, or a folder with all below it, at another place, in one commit; return how many files.
+
+    The content is the same, not a copy. With `append` a file's content is added to that of the file at `target`.
+    Raises `UsageError` if there is nothing at `source`.
+    """
+    tree = resolve(store, source).tree
+    found = list(entries_at(store, tree, source.path))
+    if not found:
+        raise missing(source)
+    start = len(source.path.rstrip("/"))
+    moved = [Entry((target.path.rstrip("/") + entry.path[start:]) or "/", *entry[1:]) for entry in found]
+    with store.objects.intake() as intake, store.db.transaction():
+        joined = _join(store, target.repo, target.reference, moved, intake) if append else {e.path: e for e in moved}
+        return commit_files(store, target.repo, target.reference, joined), len(joined)
 
 
-def listing(store: Store, address: Address) -> tuple[Commit, list[Listed]]:
-    """The commit at `address` and what is directly there. Raises `UsageError` if nothing."""
-    commit = resolve(store, address)
-    if address.path != "/" and (entry := store.trees.get(commit.tree, address.path)):
-        return commit, [Listed(entry.path, entry.size, 1, entry.object)]
-    start = address.path.rstrip("/") + "/"
-    below: dict[str, list[Entry]] = {}
-    for entry in store.trees.entries(commit.tree, start):
-        head, slash, _ = entry.path[len(start) :].partition("/")
-        below.setdefault(f"{start}{head}{slash}", []).append(entry)
-    if not below and address.path != "/":
-        raise _nothing(address)
-    return commit, [_list_one(path, entries) for path, entries in below.items()]
+class _Blocks(io.RawIOBase):
+    """Blocks of bytes, to be read as a file."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks, self._rest = iter(blocks), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: "Buffer") -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = block
+        view = memoryview(target).cast("B")
+        count = min(len(view), len(self._rest))
+        view[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
 
 
-def _list_one(path: str, entries: list[Entry]) -> Listed:
-    size = sum(entry.size for entry in entries)
-    if not path.endswith("/"):
-        return Listed(path, size, 1, entries[0].object)
-    return Listed(path, size, len(entries), hashlib.sha256(encode_entries(entries).encode()).hexdigest())
-
-
-def find_file(store: Store, address: Address) -> tuple[Commit, Entry]:
-    """The file at exactly `address`, and the commit that has it. Raises `UsageError` if there is none."""
-    commit = resolve(store, address)
-    entry = store.trees.get(commit.tree, address.path) if address.path != "/" else None
-    if entry is None:
-        if address.path == "/" or store.trees.has_folder(commit.tree, address.path):
-            raise UsageError(f"{address} is a folder.", remedy="Use -r, or name a file in it.")
-        raise _nothing(address)
-    return commit, entry
+def _as_file(blocks: Iterable[bytes]) -> BinaryIO:
+    return io.BufferedReader(_Blocks(blocks))
 
 
 def remember_names(store: Store, repo: str, renamed: Mapping[str, str]) -> None:
@@ -235,50 +238,6 @@ def original_name(store: Store, repo: str, path: str) -> str | None:
     return str(row["original"]) if row else None
 
 
-def get_file(store: Store, address: Address, target: Path) -> None:
-    """Writes one file to `target`, whole or not at all; into it under its own name if it is a folder."""
-    _, entry = find_file(store, address)
-    if target.is_dir():
-        target = target / Path(entry.path).name
-    _write(store, entry, target)
-
-
-def get_folder(store: Store, address: Address, target: Path, report: Report = silent) -> int:
-    """Writes every file below `address` below the folder `target`; how many.
-
-    Raises `UsageError` if there is nothing.
-    """
-    tree = resolve(store, address).tree
-    found = list(entries_at(store, tree, address.path))
-    if not found:
-        raise _nothing(address)
-    start = (
-        len(address.path.rstrip("/")) + 1
-        if len(found) > 1 or found[0].path != address.path
-        else found[0].path.rfind("/") + 1
-    )
-    for done, entry in enumerate(found):
-        report(done, len(found), entry.path)
-        place = target / entry.path[start:]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _write(store, entry, place)
-    report(len(found), len(found), "")
-    return len(found)
-
-
-def _write(store: Store, entry: Entry, target: Path) -> None:
-    # Opened with the mode of any new file: to ask for the umask is to change it, for all threads, for a moment.
-    partial = target.parent / f".partial-{secrets.token_hex(8)}"
-    try:
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-            for block in store.objects.read(entry.object):
-                file.write(block)
-        partial.replace(target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            partial.unlink()
-
-
 def _accepted(path: str, strict: bool) -> str:
     reason = names.refusal(path)
     if reason is None:
@@ -287,8 +246,3 @@ def _accepted(path: str, strict: bool) -> str:
     if strict:
         raise UsageError(f"Pachyderm refuses the name {path!r}: {reason}.", remedy=f"Put it as {proposal}.")
     return proposal
-
-
-def _nothing(address: Address) -> UsageError:
-    where = f"{address.repo}@{address.reference}"
-    return UsageError(f"{where} has nothing at {address.path}.", remedy=f"See `aeolian list file {where}`.")

@@ -12,11 +12,12 @@ from aeolian.engine.programs.executors import Executor, ProcessExecutor
 from aeolian.engine.programs.secrets import Place, merged
 from aeolian.engine.specs.spec import Spec, store_text
 from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.versions.catalog import Pipeline, find, pipelines
-from aeolian.engine.versions.commits import add_empty_commit, has_commit, new_set
 from aeolian.engine.versions.endings import kill_jobs
 from aeolian.engine.versions.program import further_code, program_hash, set_arguments, source_folder
 from aeolian.engine.versions.repos import branch_id, ensure_repo, repo_id, suggest
+from aeolian.engine.versions.revisions import add_revision, new_set, newest
 from aeolian.engine.versions.triggers import pipeline_order, trigger
 from aeolian.errors import UsageError
 
@@ -94,8 +95,8 @@ def _fill_inputs(store: Store, seq: int, specs: Sequence[Spec]) -> None:
     for spec in specs:
         for part in spec.inputs():
             branch = branch_id(store, part.repo, part.branch, create=True)
-            if (part.repo, part.branch) not in made and branch is not None and not has_commit(store, branch):
-                add_empty_commit(store, branch, seq)
+            if (part.repo, part.branch) not in made and branch is not None and newest(store, branch) is None:
+                add_revision(store, branch, seq, EMPTY, origin="auto")
 
 
 def _refuse_bad_set(

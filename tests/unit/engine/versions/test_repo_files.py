@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aeolian.engine.versions import commits, files, repos
+from aeolian.engine.versions import commits, files, getting, listing, repos
 from aeolian.engine.versions.addresses import Address, parse_address
 from aeolian.engine.versions.selection import Item, select
 from aeolian.errors import UsageError
@@ -36,6 +36,7 @@ def songs(bench):
         ("r@dev:/a//b/", Address("r", "dev", "/a/b")),
         ("r:a", Address("r", "master", "/a")),
         ("default/r@x^:/", Address("r", "x^")),
+        ("other/r", Address("other/r")),
         ("r@m:/../x", Address("r", "m", "/x")),
         ("r@m:/a/../../b/./c", Address("r", "m", "/b/c")),
     ],
@@ -44,7 +45,7 @@ def test_addresses(text, address):
     assert parse_address(text) == address
 
 
-@pytest.mark.parametrize("text", ["", "@x", "other/r"])
+@pytest.mark.parametrize("text", ["", "@x"])
 def test_no_addresses(text):
     with pytest.raises(UsageError):
         parse_address(text)
@@ -158,21 +159,21 @@ def test_a_commits_id_is_an_address_and_never_a_branch(bench):
         bench.put("songs", {"a": "2"}, "0123456789ab4def0123456789abcdef")
     with pytest.raises(UsageError, match="is an ancestor"):
         bench.put("songs", {"a": "2"}, "master^")
-    with pytest.raises(UsageError, match="cannot name a branch"):
+    with pytest.raises(UsageError, match="cannot be a branch"):
         commits.start_commit(bench.store, "songs", "0123456789abcdef" * 2)
     assert repos.inspect_repo(bench.store, "songs").branches == ("master",)
 
 
 def test_get(bench, songs):
     put(bench, songs, recursive=True)
-    files.get_file(bench.store, parse_address("songs@master:/a.mp3"), bench.folder / "x")
+    getting.get_file(bench.store, parse_address("songs@master:/a.mp3"), bench.folder / "x")
     assert (bench.folder / "x").read_text() == "A"
-    assert files.get_folder(bench.store, parse_address("songs@master"), bench.folder / "all") == 3
+    assert getting.get_folder(bench.store, parse_address("songs@master"), bench.folder / "all") == 3
     assert (bench.folder / "all" / "sub" / "b.mp3").read_text() == "B"
-    files.get_folder(bench.store, parse_address("songs@master:/sub"), bench.folder / "part")
+    getting.get_folder(bench.store, parse_address("songs@master:/sub"), bench.folder / "part")
     assert (bench.folder / "part" / "b.mp3").read_text() == "B"
     with pytest.raises(UsageError, match="is a folder"):
-        files.get_file(bench.store, parse_address("songs@master:/sub"), bench.folder / "y")
+        getting.get_file(bench.store, parse_address("songs@master:/sub"), bench.folder / "y")
     assert not list(bench.folder.glob(".partial-*"))
 
 
@@ -180,7 +181,7 @@ def test_listing(bench, songs):
     put(bench, songs, recursive=True)
 
     def listed(place):
-        return [(f.path, f.type, f.size, f.files) for f in files.listing(bench.store, parse_address(place))[1]]
+        return [(f.path, f.type, f.size, f.files) for f in listing.list_files(bench.store, parse_address(place))[1]]
 
     assert listed("songs") == [("/.DS_Store", "file", 4, 1), ("/a.mp3", "file", 1, 1), ("/sub/", "dir", 1, 1)]
     assert listed("songs:/sub") == [("/sub/b.mp3", "file", 1, 1)]
@@ -209,13 +210,13 @@ def test_an_output_repo_is_the_pipelines_alone(bench):
         bench.put("p", {"a": "1"})
     with pytest.raises(UsageError, match="delete pipeline p"):
         repos.delete_repo(bench.store, "p")
-    with pytest.raises(UsageError, match="read by the pipeline p"):
+    with pytest.raises(UsageError, match="provenance of the pipeline p"):
         repos.delete_repo(bench.store, "songs")
 
 
 def test_names_of_repos(bench):
     bench.repo("a_b-1")
-    for name in ("", "-a", "a b", "a/b", "x" * 64):
+    for name in ("", "a.b", "a b", "a:b", "é"):
         with pytest.raises(UsageError, match="cannot name a repo"):
             repos.create_repo(bench.store, name)
     with pytest.raises(UsageError, match="exists already"):
@@ -230,5 +231,5 @@ def test_commits_are_found_by_branch_id_and_steps_back(bench):
     assert bench.contents("songs", "master^^") == {"a": "0"}
     assert bench.contents("songs", made[1].id[:10]) == {"a": "1"}
     assert bench.contents("songs", f"{made[1].id}^") == {"a": "0"}
-    with pytest.raises(UsageError, match="has no commit 'main'"):
+    with pytest.raises(UsageError, match="commit songs@main not found"):
         commits.resolve(bench.store, Address("songs", "main"))
