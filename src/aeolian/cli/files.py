@@ -1,9 +1,7 @@
-"""`aeolian put|get|list|inspect|delete file`, `watch` and `lineage`."""
+"""`aeolian get|list|inspect|glob|diff|copy|delete file` and `lineage`."""
 
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,188 +9,174 @@ import click
 
 from aeolian.cli.common import command, no_run_option, open_store, size_text, warn
 from aeolian.cli.output import Output, output_option, own_output_option, print_facts, print_table
+from aeolian.cli.projects import project_option
 from aeolian.cli.raw import make_file_info
 from aeolian.cli.running import run_outstanding
-from aeolian.engine.versions import files, repos
+from aeolian.engine.storage.trees import Entry
+from aeolian.engine.versions import comparing, files, getting, listing
 from aeolian.engine.versions.addresses import parse_address
-from aeolian.engine.versions.selection import Item, Selection, select
-from aeolian.errors import EXIT_FAILURE, UsageError
-from aeolian.names import printable
+from aeolian.engine.versions.references import Commit
+from aeolian.errors import UsageError
 
 if TYPE_CHECKING:
     from aeolian.engine.graphs.lineage import Origin
 
-_MOST_TOLD = 20
-_LONG_BYTES = 1 << 28
-_LONG_FILES = 20_000
-PUT_EXAMPLE = """aeolian put file audio-unprocessed@master:/ -r -f my-songs/
-aeolian put file seeds@master -f a.mid -f b.mid
-echo hello | aeolian put file notes@master:/hello.txt -f -"""
+GET_EXAMPLE = "aeolian get file rendered-music@master:/song.wav -o song.wav\naeolian get file midi@master -r -o midi/"
 
 
-@command(example=PUT_EXAMPLE)
+@command(example=GET_EXAMPLE)
 @click.argument("place", metavar="REPO@BRANCH_OR_ID[:/PATH]")
-@click.option("-f", "--file", "sources", multiple=True, help="File or folder, or - for standard input (the default).")
-@click.option("-r", "--recursive", is_flag=True, help="Put what folders hold, and below.")
-@click.option("--full-path", is_flag=True, help="Keep the whole path of -f in the repo, not the name alone.")
-@click.option("-m", "--message", default="", help="What the commit is about.")
-@click.option("--strict", is_flag=True, help="Put nothing if a file or folder below -f cannot be put.")
-@click.option("--strict-names", is_flag=True, help="Refuse names that Pachyderm refuses, instead of changing them.")
-@no_run_option
-def put_file(
-    place: str,
-    sources: tuple[str, ...],
-    recursive: bool,
-    full_path: bool,
-    message: str,
-    strict: bool,
-    strict_names: bool,
-    no_run: bool,
-) -> None:
-    """Put files into a repo in one commit, and run what follows from it.
-
-    Without PATH, each source goes to the root under its own name, a folder with all below it. With PATH, one source
-    goes to PATH (a folder is poured out there; a PATH that ends in / is the folder that a file goes into), and each of
-    several goes below PATH under its own name. What a folder holds and cannot be put is left out and named, and the
-    exit code is 1.
-    """
-    address = parse_address(place)
-    with open_store() as store:
-        repos.repo_id(store, address.repo)
-        selection = select(sources or ("-",), address, recursive=recursive, full_path=full_path)
-        if strict and selection.left_out:
-            where, reason = selection.left_out[0]
-            raise UsageError(f"{where} is {reason}.", remedy="Nothing was put; without --strict the rest would be.")
-        with _progress(selection) as report:
-            put = files.put_files(
-                store,
-                address.repo,
-                address.reference,
-                selection.items,
-                strict=strict_names,
-                whole=strict,
-                description=message,
-                report=report,
-            )
-        left_out = [*selection.left_out, *put.left_out]
-        _tell(put, left_out)
-        run_outstanding(store, no_run=no_run)
-    if left_out:
-        sys.exit(EXIT_FAILURE)
-
-
-@contextmanager
-def _progress(selection: Selection) -> Iterator[files.Report]:
-    """A bar for what takes long; nothing for the rest, whose end is told anyway."""
-    if len(selection.items) < _LONG_FILES and sum(map(_size, selection.items)) < _LONG_BYTES:
-        yield files.silent
-        return
-    from aeolian.stages.progress import progress
-
-    with progress("putting") as report:
-        yield report
-
-
-def _size(item: Item) -> int:
-    try:
-        return Path(item.source).stat().st_size if isinstance(item.source, Path | str) else 0
-    except OSError:
-        return 0
-
-
-def _tell(put: files.Put, left_out: list[tuple[str, str]]) -> None:
-    """Say which names were changed, what was left out, and what was put."""
-    for old, new in put.renamed[:_MOST_TOLD]:
-        warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
-    if len(put.renamed) > _MOST_TOLD:
-        more = len(put.renamed) - _MOST_TOLD
-        warn(f"and {more} more names changed so; `aeolian inspect file` tells the old one")
-    for path, reason in left_out[:_MOST_TOLD]:
-        warn(f"{printable(path)} is left out: it is {reason}")
-    if len(left_out) > _MOST_TOLD:
-        warn(f"and {len(left_out) - _MOST_TOLD} more are left out")
-    warn(f"{put.files} files, {size_text(put.size)}, in commit {put.commit.repo}@{put.commit.id}")
-
-
-@command(
-    example="aeolian get file rendered-music@master:/song.wav -o song.wav\naeolian get file midi@master -r -o midi/"
-)
-@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File or folder to write; without it, standard output."
 )
 @click.option("-r", "--recursive", is_flag=True, help="Get a folder with all below it.")
-def get_file(place: str, output: Path | None, recursive: bool) -> None:
-    """Get a file out of a repo, or a folder with -r."""
-    address = parse_address(place)
+@click.option("--offset", default=0, type=click.IntRange(min=0), help="Leave out so many bytes at its beginning.")
+@click.option("--retry", is_flag=True, hidden=True, help="As pachctl has it: changes nothing here.")
+@click.option("--progress", is_flag=True, hidden=True, help="As pachctl has it: changes nothing here.")
+@project_option
+def get_file(
+    place: str, output: Path | None, recursive: bool, offset: int, retry: bool, progress: bool, project: str
+) -> None:
+    """Get a file out of a repo, or a folder with -r. PATH may be a glob that matches one file."""
+    address = parse_address(place, project=project, needs_branch=True)
     with open_store() as store:
         if recursive:
             if output is None:
-                raise UsageError("A folder cannot go to standard output.", remedy="Name a folder with -o.")
-            count = files.get_folder(store, address, output)
+                raise UsageError("An output path needs to be specified for -r.", remedy="Name a folder with -o.")
+            count = getting.get_folder(store, address, output)
             warn(f"{count} files in {output}")
         elif output is None:
-            _, entry = files.find_file(store, address)
-            for block in store.objects.read(entry.object):
+            for block in getting.read_file(store, address, offset):
                 sys.stdout.buffer.write(block)
             sys.stdout.buffer.flush()
         else:
-            files.get_file(store, address, output)
+            getting.get_file(store, address, output, offset)
 
 
 @command(example="aeolian list file generated-music@master")
-@click.argument("place", metavar="REPO@BRANCH[:/PATH]")
+@click.argument("place", metavar="REPO@BRANCH_OR_ID[:/PATH]")
+@project_option
 @output_option
-def list_file(place: str, output: Output) -> None:
+def list_file(place: str, project: str, output: Output) -> None:
     """List what is directly in a folder of a repo."""
     with open_store() as store:
-        address = parse_address(place)
-        commit, found = files.listing(store, address)
-        infos = (make_file_info(address.repo, commit.id, f.path, f.size, f.hash, commit.finished) for f in found)
-        facts = ({"path": f.path, "type": f.type, "size": f.size, "files": f.files} for f in found)
-        if not output.prints(facts, infos):
-            print_table(("NAME", "TYPE", "SIZE"), [(f.path, f.type, size_text(f.size)) for f in found])
+        _print_files(*listing.list_files(store, parse_address(place, project=project, needs_branch=True)), output)
+
+
+@command(example="aeolian glob file 'generated-music@master:/*.mid'")
+@click.argument("place", metavar="REPO@BRANCH_OR_ID:GLOB")
+@project_option
+@output_option
+def glob_file(place: str, project: str, output: Output) -> None:
+    """List the files and folders that a glob matches."""
+    with open_store() as store:
+        _print_files(*listing.glob_files(store, parse_address(place, project=project, needs_branch=True)), output)
+
+
+def _print_files(commit: Commit, found: list[listing.Listed], output: Output) -> None:
+    infos = (make_file_info(commit.repo, commit.id, f.path, f.size, f.hash, commit.finished) for f in found)
+    facts = ({"path": f.path, "type": f.type, "size": f.size, "files": f.files} for f in found)
+    if not output.prints(facts, infos):
+        print_table(("NAME", "TYPE", "SIZE"), [(f.path, f.type, size_text(f.size)) for f in found])
 
 
 @command(example="aeolian inspect file midi@master:/song.mid")
-@click.argument("place", metavar="REPO@BRANCH:/PATH")
+@click.argument("place", metavar="REPO@BRANCH_OR_ID:/PATH")
+@project_option
 @output_option
-def inspect_file(place: str, output: Output) -> None:
-    """Tell about a file: its size, hash, commit, and the name it had outside."""
+def inspect_file(place: str, project: str, output: Output) -> None:
+    """Tell about a file or folder: its size, hash, commit, and the name it had outside."""
     with open_store() as store:
-        address = parse_address(place)
-        commit, entry = files.find_file(store, address)
-        original = files.original_name(store, address.repo, entry.path)
+        address = parse_address(place, project=project, needs_branch=True)
+        commit, found = listing.inspect_path(store, address)
+        original = files.original_name(store, address.repo, found.path)
         facts = {
             "repo": address.repo,
-            "path": entry.path,
-            "size": entry.size,
-            "sha256": entry.object,
+            "path": found.path,
+            "type": found.type,
+            "size": found.size,
+            "files": found.files,
+            "sha256": found.hash,
             "commit": commit.id,
-            "original": original or entry.path,
+            "original": original or found.path,
         }
-        info = make_file_info(address.repo, commit.id, entry.path, entry.size, entry.object, commit.finished)
+        info = make_file_info(address.repo, commit.id, found.path, found.size, found.hash, commit.finished)
         if output.prints(facts, [info]):
             return
         print_facts(
             [
-                ("Path", f"{address.repo}@{commit.branch}:{entry.path}"),
-                ("Size", f"{entry.size} bytes"),
-                ("SHA-256", entry.object),
+                ("Path", f"{address.repo}@{commit.branch}:{found.path}"),
+                ("Type", found.type),
+                ("Size", f"{found.size} bytes"),
+                ("SHA-256", found.hash),
                 ("Commit", commit.id),
                 *([("Was named", original)] if original else []),
             ]
         )
 
 
+DIFF_EXAMPLE = "aeolian diff file midi@master --name-only\naeolian diff file midi@master:/a.mid midi@master^:/a.mid"
+
+
+@command(example=DIFF_EXAMPLE)
+@click.argument("new", metavar="REPO@BRANCH_OR_ID[:/PATH]")
+@click.argument("old", required=False, metavar="[REPO@BRANCH_OR_ID[:/PATH]]")
+@click.option("--name-only", is_flag=True, help="Print the names of what differs, with + and -, not how.")
+@click.option("-s", "--shallow", is_flag=True, help="Do not look into folders.")
+@project_option
+def diff_file(new: str, old: str | None, name_only: bool, shallow: bool, project: str) -> None:
+    """Tell how a file or folder differs from another, or from what it was one commit before."""
+    with open_store() as store:
+        addresses = [parse_address(text, project=project, needs_branch=True) for text in (new, old) if text]
+        found = comparing.compare(store, *addresses, shallow=shallow)
+        if name_only:
+            print_table(("OP", "SIZE", "NAME"), [row for pair in found for row in _diff_rows(pair)])
+            return
+        for pair in found:
+            for line in comparing.write_difference(store, pair):
+                click.echo(line, nl=False)
+
+
+def _diff_rows(pair: comparing.Difference) -> list[tuple[str, str, str]]:
+    sides: tuple[tuple[str, Entry | None], ...] = (("+", pair.new), ("-", pair.old))
+    return [(sign, size_text(entry.size), entry.path) for sign, entry in sides if entry]
+
+
+@command(example="aeolian copy file songs@master:/a.mp3 favourites@master:/a.mp3")
+@click.argument("source", metavar="REPO@BRANCH_OR_ID:/PATH")
+@click.argument("target", metavar="REPO@BRANCH_OR_ID:/PATH")
+@click.option("-a", "--append", is_flag=True, help="Put it behind what is there already.")
+@click.option("--src-project", metavar="NAME", help="The project of SOURCE, where it is another.")
+@click.option("--dest-project", metavar="NAME", help="The project of TARGET, where it is another.")
+@project_option
+@no_run_option
+def copy_file(
+    source: str,
+    target: str,
+    append: bool,
+    src_project: str | None,
+    dest_project: str | None,
+    project: str,
+    no_run: bool,
+) -> None:
+    """Put a file or folder of a repo at another place, without reading it, and run what follows."""
+    with open_store() as store:
+        origin = parse_address(source, project=src_project or project, needs_branch=True)
+        place = parse_address(target, project=dest_project or project, needs_branch=True)
+        commit, count = files.copy_path(store, origin, place, append=append)
+        warn(f"{count} files copied in commit {commit.repo}@{commit.id}")
+        run_outstanding(store, no_run=no_run)
+
+
 @command(example="aeolian delete file audio-unprocessed@master:/song.mp3")
 @click.argument("place", metavar="REPO@BRANCH_OR_ID:/PATH")
 @click.option("-r", "--recursive", is_flag=True, help="Remove a folder with all below it.")
+@project_option
 @no_run_option
-def delete_file(place: str, recursive: bool, no_run: bool) -> None:
+def delete_file(place: str, recursive: bool, project: str, no_run: bool) -> None:
     """Remove a file, or a folder with -r; what was made from it goes too."""
     with open_store() as store:
-        address = parse_address(place)
+        address = parse_address(place, project=project, needs_branch=True)
         commit, count = files.delete_path(store, address, recursive=recursive)
         warn(f"{count} files removed in commit {address.repo}@{commit.id}")
         run_outstanding(store, no_run=no_run)

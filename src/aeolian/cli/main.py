@@ -12,7 +12,8 @@ import click
 Table = dict[str, "tuple[str, str] | tuple[str, Table]"]
 
 _REPOS, _FILES, _PIPELINES = "aeolian.cli.repos:", "aeolian.cli.files:", "aeolian.cli.pipelines:"
-_SECRETS = "aeolian.cli.secrets:"
+_COMMITS, _FOLLOWING, _BRANCHES = "aeolian.cli.commits:", "aeolian.cli.following:", "aeolian.cli.branches:"
+_PROJECTS, _PUT, _SECRETS = "aeolian.cli.projects:", "aeolian.cli.put:", "aeolian.cli.secrets:"
 _STATES, _PIPELINE_LISTS = "aeolian.cli.pipeline_states:", "aeolian.cli.pipeline_lists:"
 _JOBS, _DATUMS, _UPKEEP, _MUSIC = (
     "aeolian.cli.jobs:",
@@ -23,25 +24,33 @@ _JOBS, _DATUMS, _UPKEEP, _MUSIC = (
 
 COMMANDS: dict[str, Any] = {
     "create": (
-        "Make a repo or a pipeline.",
+        "Make a repo, a branch or a pipeline.",
         {
             "repo": (f"{_REPOS}create_repo", "Make an empty repo."),
+            "branch": (f"{_BRANCHES}create_branch", "Make or move a branch, and run what follows."),
+            "project": (f"{_PROJECTS}create_project", "Make a project."),
             "pipeline": (f"{_PIPELINES}create_pipeline", "Make the pipelines of a spec file, and run them."),
             "secret": (f"{_SECRETS}create_secret", "Keep a secret on this machine, for specs that name it."),
         },
     ),
     "update": (
-        "Change a pipeline.",
-        {"pipeline": (f"{_PIPELINES}update_pipeline", "Replace pipelines by those of a spec file, and run them.")},
+        "Change a pipeline, or what a repo or project is for.",
+        {
+            "pipeline": (f"{_PIPELINES}update_pipeline", "Replace pipelines by those of a spec file, and run them."),
+            "repo": (f"{_REPOS}update_repo", "Change what a repo is for."),
+            "project": (f"{_PROJECTS}update_project", "Change what a project is for."),
+        },
     ),
     "delete": (
         "Remove a repo, a pipeline, a commit or files.",
         {
             "repo": (f"{_REPOS}delete_repo", "Remove a repo and its history."),
+            "branch": (f"{_BRANCHES}delete_branch", "Remove a branch; its commits stay."),
+            "project": (f"{_PROJECTS}delete_project", "Remove a project."),
             "pipeline": (f"{_STATES}delete_pipeline", "Remove a pipeline and what it made."),
             "job": (f"{_JOBS}delete_job", "Remove a job from the list."),
             "secret": (f"{_SECRETS}delete_secret", "Forget a secret."),
-            "commit": (f"{_REPOS}delete_commit", "Remove the newest commit and what followed from it."),
+            "commit": (f"{_COMMITS}delete_commit", "Remove the newest commit and what followed from it."),
             "file": (f"{_FILES}delete_file", "Remove a file or a folder, and what was made from it."),
         },
     ),
@@ -49,8 +58,10 @@ COMMANDS: dict[str, Any] = {
         "List repos, pipelines, commits, jobs, datums or files.",
         {
             "repo": (f"{_REPOS}list_repo", "List the repos."),
+            "branch": (f"{_BRANCHES}list_branch", "List the branches of a repo."),
+            "project": (f"{_PROJECTS}list_project", "List the projects."),
             "pipeline": (f"{_PIPELINE_LISTS}list_pipeline", "List the pipelines."),
-            "commit": (f"{_REPOS}list_commit", "List commits, newest first."),
+            "commit": (f"{_COMMITS}list_commit", "List commits, newest first."),
             "job": (f"{_JOBS}list_job", "List jobs, newest first."),
             "datum": (f"{_DATUMS}list_datum", "List the datums of a job."),
             "secret": (f"{_SECRETS}list_secret", "List the secrets that are kept."),
@@ -61,20 +72,30 @@ COMMANDS: dict[str, Any] = {
         "Tell all about one thing.",
         {
             "repo": (f"{_REPOS}inspect_repo", "Tell about a repo."),
+            "branch": (f"{_BRANCHES}inspect_branch", "Tell about a branch."),
+            "project": (f"{_PROJECTS}inspect_project", "Tell about a project."),
             "pipeline": (f"{_PIPELINE_LISTS}inspect_pipeline", "Tell about a pipeline."),
-            "commit": (f"{_REPOS}inspect_commit", "Tell about a commit."),
+            "commit": (f"{_COMMITS}inspect_commit", "Tell about a commit."),
             "job": (f"{_JOBS}inspect_job", "Tell about a job."),
             "datum": (f"{_DATUMS}inspect_datum", "Tell about a datum."),
             "secret": (f"{_SECRETS}inspect_secret", "Tell about a secret, not what is in it."),
             "file": (f"{_FILES}inspect_file", "Tell about a file."),
         },
     ),
-    "put": ("Put files into a repo.", {"file": (f"{_FILES}put_file", "Put files into a repo, and run what follows.")}),
+    "put": ("Put files into a repo.", {"file": (f"{_PUT}put_file", "Put files into a repo, and run what follows.")}),
+    "glob": ("List by a glob.", {"file": (f"{_FILES}glob_file", "List the files and folders that a glob matches.")}),
+    "diff": ("Compare files.", {"file": (f"{_FILES}diff_file", "Tell how files differ from others, or from before.")}),
+    "copy": ("Copy files.", {"file": (f"{_FILES}copy_file", "Put files of a repo at another place.")}),
+    "find": ("Find commits.", {"commit": (f"{_FOLLOWING}find_commit", "Find the commits in which a file changed.")}),
+    "subscribe": (
+        "Follow a branch.",
+        {"commit": (f"{_FOLLOWING}subscribe_commit", "Print each commit of a branch as it comes.")},
+    ),
     "get": ("Get files out of a repo.", {"file": (f"{_FILES}get_file", "Get a file or a folder out of a repo.")}),
     "start": (
         "Open a commit, or let a stopped pipeline run.",
         {
-            "commit": (f"{_REPOS}start_commit", "Open a commit, to put files bit by bit."),
+            "commit": (f"{_COMMITS}start_commit", "Open a commit, to put files bit by bit."),
             "pipeline": (f"{_STATES}start_pipeline", "Let a stopped pipeline run on what it missed."),
         },
     ),
@@ -94,11 +115,11 @@ COMMANDS: dict[str, Any] = {
     ),
     "finish": (
         "Close a commit.",
-        {"commit": (f"{_REPOS}finish_commit", "Close an open commit, and run what follows.")},
+        {"commit": (f"{_COMMITS}finish_commit", "Close an open commit, and run what follows.")},
     ),
     "squash": (
         "Shorten history.",
-        {"commit": (f"{_REPOS}squash_commit", "Remove a commit whose content later ones have.")},
+        {"commit": (f"{_COMMITS}squash_commit", "Remove a commit whose content later ones have.")},
     ),
     "run": (
         "Run a pipeline again, or make a cron input tick.",
@@ -129,6 +150,7 @@ COMMANDS: dict[str, Any] = {
         {
             "": (f"{_JOBS}wait", "Do all that is outstanding."),
             "job": (f"{_JOBS}wait_job", "Do what is outstanding until a job has ended."),
+            "commit": (f"{_FOLLOWING}wait_commit", "Do what is outstanding until a commit is closed."),
         },
     ),
     "watch": ("aeolian.cli.watching:watch", "Put a folder's changes into a repo, as they come."),

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from aeolian.cli.output import Message
+from aeolian.engine.versions.branches import BranchInfo
 from aeolian.engine.versions.commits import Commit
+from aeolian.engine.versions.projects import DEFAULT_PROJECT, Project, split_name
 from aeolian.engine.versions.repos import Repo
 
-PROJECT = "default"
+PROJECT = DEFAULT_PROJECT
 
 
 def make_message(**fields: object) -> Message:
@@ -36,7 +38,8 @@ def write_duration(seconds: float) -> str:
 
 def make_repo(name: str) -> Message:
     """Return how messages name a repo."""
-    return {"name": name, "type": "user", "project": {"name": PROJECT}}
+    project, own = split_name(name)
+    return {"name": own, "type": "user", "project": {"name": project}}
 
 
 def make_commit(repo: str, id_: str) -> Message:
@@ -58,6 +61,33 @@ def make_repo_info(repo: Repo, *, details: bool = False) -> Message:
         description=repo.description,
         branches=[make_branch(repo.name, branch) for branch in repo.branches],
         details={"size_bytes": str(repo.size)} if details else None,
+    )
+
+
+def make_project_info(project: Project) -> Message:
+    """Return a `ProjectInfo`."""
+    return make_message(
+        project={"name": project.name}, description=project.description, created_at=write_time(project.created)
+    )
+
+
+def make_branch_info(branch: BranchInfo) -> Message:
+    """Return a `BranchInfo`."""
+    rule = branch.trigger
+    return make_message(
+        branch=make_branch(branch.repo, branch.name),
+        head=make_commit(branch.head.repo, branch.head.id) if branch.head else None,
+        provenance=[make_branch(*each) for each in branch.provenance],
+        subvenance=[make_branch(*each) for each in branch.subvenance],
+        direct_provenance=[make_branch(*each) for each in branch.direct_provenance],
+        trigger=rule
+        and make_message(
+            branch=rule.branch,
+            all=rule.all,
+            cron_spec=rule.cron_spec,
+            size=rule.size,
+            commits=str(rule.commits),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from aeolian.engine.programs.secret_files import KeptSecret
 from aeolian.engine.specs.fields import MESSAGES
 from aeolian.engine.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
 from aeolian.engine.versions.catalog import Pipeline
+from aeolian.engine.versions.projects import split_name
 
 _32_BITS = ("internal_port", "external_port", "exit_code")
 _NOT_DETAILS = ("pipeline", "update", "reprocess", "spec_commit", "dry_run")
@@ -38,7 +39,8 @@ _JOB_DETAILS = (
 
 def make_pipeline(name: str) -> Message:
     """Return how messages name a pipeline."""
-    return {"project": {"name": PROJECT}, "name": name}
+    project, own = split_name(name)
+    return {"project": {"name": project}, "name": own}
 
 
 def make_job(pipeline: str, id_: str) -> Message:

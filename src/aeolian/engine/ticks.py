@@ -8,6 +8,7 @@ from aeolian.engine.specs.cron import moment_text, parse_moment, parse_schedule
 from aeolian.engine.specs.spec import Pfs
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog, files
+from aeolian.engine.versions.branch_triggers import fire_due
 from aeolian.engine.versions.commits import head_tree
 from aeolian.engine.versions.repos import branch_id
 from aeolian.engine.versions.selection import Item
@@ -29,7 +30,10 @@ class Ticks:
         self._next: dict[tuple[int, int, str], datetime | None] = {}
 
     def make_due(self) -> list[tuple[str, str]]:
-        """Ticks every input whose time has come: (pipeline, time). Of several missed, the last alone is made."""
+        """Ticks every input whose time has come: (pipeline, time). Of several missed, the last alone is made.
+
+        Branches whose schedule has come move, too; the pipelines that run for that are among those returned.
+        """
         made = []
         for pipeline, part in _crons(self._store):
             key, now = (pipeline.row, pipeline.version, part.name), self._now()
@@ -45,7 +49,8 @@ class Ticks:
                 tick(self._store, part, last)
                 made.append((pipeline.name, moment_text(last)))
             self._next[key] = schedule.next(self._since(pipeline, part))
-        return made
+        now = self._now()
+        return made + [(name, moment_text(now)) for name in fire_due(self._store, now)]
 
     def _since(self, pipeline: catalog.Pipeline, part: Pfs) -> datetime:
         """The moment after which the next tick comes: the last tick, or `start`, or when the pipeline was made."""

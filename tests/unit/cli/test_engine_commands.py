@@ -120,7 +120,9 @@ def test_lists_are_tables_and_json(filled):
 
 
 def test_inspect_file_tells_the_original_name(filled):
-    (name,) = [f["path"] for f in json.loads(filled("list", "files", "songs", "-o", "json")) if "Song" in f["path"]]
+    (name,) = [
+        f["path"] for f in json.loads(filled("list", "files", "songs@master", "-o", "json")) if "Song" in f["path"]
+    ]
     assert json.loads(filled("inspect", "file", f"songs@master:{name}", "-o", "json"))["original"] == "/Söng.txt"
 
 
@@ -254,7 +256,7 @@ def test_cron_inputs_tick_by_hand(filled, tmp_path):
         (["put", "file", "song@master", "-f", "nothing"], "Did you mean songs?"),
         (["put", "file", "songs@master:/", "--strict", "-r", "-f", "links"], "links/gone is a link that leads nowhere"),
         (["delete", "file", "songs@master"], "songs@master:/ is a folder. Remove it with all below it with -r."),
-        (["get", "file", "songs@master:/x"], "has nothing at /x"),
+        (["get", "file", "songs@master:/x"], "file /x not found in songs@master"),
         (["create", "pipeline", "-f", "specs/all.json"], "exists already"),
         (["inspect", "job", "uper"], "Did you mean upper?"),
         (["up", "nowhere"], "There is no pipeline spec at nowhere."),

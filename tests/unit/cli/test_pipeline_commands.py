@@ -73,7 +73,7 @@ def test_a_dry_run_prints_the_spec_and_makes_nothing(songs, tmp_path):
     in_yaml = yaml.safe_load(songs("create", "pipeline", "-f", "copy.json", "--dry-run", "-o", "yaml"))
     assert in_yaml == found | {"transform": COPY["transform"]}
     songs("create", "pipeline", "--dry-run", stdin=named("p", input={"pfs": {"repo": "none", "glob": "/"}}), code=2)
-    assert "There is no repo 'none'" in songs.stderr
+    assert "repo 'none' not found" in songs.stderr
 
 
 def test_a_dry_run_makes_no_store(terminal, tmp_path):

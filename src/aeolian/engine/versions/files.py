@@ -1,10 +1,11 @@
 """Files into a repo: put, copied, deleted."""
 
+import contextlib
 import io
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,6 +17,7 @@ from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry
 from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.archives import read_members
 from aeolian.engine.versions.commits import (
     branch_to_write,
     commit_files,
@@ -77,14 +79,14 @@ def put_files(
         reader = _Reader(store, repo, branch, items, intake)
         for done, item in enumerate(items):
             report(done, len(items), item.path)
-            path = "/" + _accepted(item.path.lstrip("/"), strict)
             try:
-                entries.append(reader.read_item(item, path))
+                for wanted, source in _open_item(item, left_out):
+                    path = "/" + _accepted(wanted.lstrip("/"), strict)
+                    entries.append(reader.read_source(source, path))
+                    if path != wanted:
+                        renamed[path] = names.printable(wanted)
             except OSError as error:
                 left_out.append(_leave_out(store, item, error, whole))
-                continue
-            if path != item.path:
-                renamed[path] = names.printable(item.path)
         intake.flush()
         with store.db.transaction():
             changes = {entry.path: entry for entry in entries}
@@ -115,6 +117,20 @@ def _join(store: Store, repo: str, branch: str, entries: Sequence[Entry], intake
     return joined
 
 
+def _open_item(item: Item, left_out: list[tuple[str, str]]) -> Iterator[tuple[str, Path | str | BinaryIO]]:
+    """Yield path and source of the file, or of each file in the archive, that an item stands for."""
+    if not callable(item.source) and not item.archive:
+        yield item.path, item.source
+        return
+    with contextlib.ExitStack() as opened:
+        stream = opened.enter_context(contextlib.closing(item.source())) if callable(item.source) else item.source
+        if not item.archive or isinstance(stream, Path | str):
+            yield item.path, stream
+            return
+        for path, content in read_members(stream, item.archive, left_out):
+            yield f"{item.path.rstrip('/')}{path}", content
+
+
 def _leave_out(store: Store, item: Item, error: OSError, whole: bool) -> tuple[str, str]:
     """Return what is left out and why. Raises `AeolianError` where that stops the put."""
     if error.errno in FULL:
@@ -141,11 +157,11 @@ class _Reader:
         places = [self._place(item.source) for item in items if isinstance(item.source, Path | str)]
         self.stamps = Stamps(store, os.path.commonpath([min(places), max(places)]) if places else "\0")
 
-    def read_item(self, item: Item, path: str) -> Entry:
-        """What the item becomes at `path`. Raises `OSError` if it cannot be read."""
-        if isinstance(item.source, Path | str):
-            return self.read(item.source, path)
-        return Entry(path, *self._intake.add_stream(item.source))
+    def read_source(self, source: Path | str | BinaryIO, path: str) -> Entry:
+        """What a file or stream becomes at `path`. Raises `OSError` if it cannot be read."""
+        if isinstance(source, Path | str):
+            return self.read(source, path)
+        return Entry(path, *self._intake.add_stream(source))
 
     def read(self, source: Path | str, path: str) -> Entry:
         """What the file `source` becomes at `path`. Raises `OSError` if it cannot be read."""

@@ -7,6 +7,7 @@ from typing import Any
 from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.addresses import ID, ID_LENGTH, Address, parse_reference
+from aeolian.engine.versions.projects import full_name
 from aeolian.engine.versions.repos import branch_id, repo_id, suggest
 from aeolian.engine.versions.sources import find_read
 from aeolian.errors import UsageError
@@ -77,14 +78,36 @@ def resolve(store: Store, address: Address) -> Commit:
 
 def head(store: Store, branch: int) -> Commit | None:
     """Return what a user sees of the branch in row `branch`, None if it has no commit."""
-    row = store.db.one(f"{_HEAD} WHERE branch_id = ? AND {_SEEN} ORDER BY seq DESC LIMIT 1", branch)
+    row = store.db.one(f"{_HEAD} WHERE branch_id = ? AND {_SEEN} ORDER BY branch_head.seq DESC LIMIT 1", branch)
     return make_commit(row) if row else None
 
 
 def closed_head(store: Store, branch: int) -> Commit | None:
     """Return the newest commit of a branch that nobody can still put files into, None if it has none."""
-    row = store.db.one(f"{_HEAD} WHERE branch_id = ? AND state != 'open' ORDER BY seq DESC LIMIT 1", branch)
+    row = store.db.one(f"{_HEAD} WHERE branch_id = ? AND state != 'open' ORDER BY branch_head.seq DESC LIMIT 1", branch)
     return make_commit(row) if row else None
+
+
+def closed_at(store: Store, address: Address) -> Commit | None:
+    """Return the newest closed commit of a branch, None if it has none or is not there yet."""
+    branch = branch_id(store, address.repo, address.reference)
+    return closed_head(store, branch) if branch is not None else None
+
+
+def find_coming(store: Store, address: Address) -> Commit:
+    """Return the commit that `repo@reference` names, of a branch also one that a job is still to fill.
+
+    Raises `UsageError` if there is none.
+    """
+    branch = branch_id(store, address.repo, address.reference)
+    row = store.db.one(f"{_HEAD} WHERE branch_id = ? ORDER BY branch_head.seq DESC LIMIT 1", branch) if branch else None
+    return make_commit(row) if row else resolve(store, address)
+
+
+def is_id(store: Store, text: str, project: str) -> bool:
+    """Return whether `text` is an id, or the start of one, and no repo of the project."""
+    name = full_name(text, project)
+    return bool(ID.fullmatch(text)) and store.db.one("SELECT 1 FROM repo WHERE name = ?", name) is None
 
 
 def find_commit(store: Store, row: int) -> Commit:

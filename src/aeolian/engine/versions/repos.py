@@ -51,8 +51,9 @@ def ensure_repo(store: Store, name: str, description: str = "") -> bool:
 
 
 def update_repo(store: Store, name: str, description: str) -> None:
-    """Change what a repo is for. Raises `UsageError` if there is none of that name."""
+    """Change what a repo is for; one that is not there is made."""
     with store.db.transaction():
+        ensure_repo(store, name)
         store.db.run("UPDATE repo SET description = ? WHERE id = ?", description, repo_id(store, name))
 
 

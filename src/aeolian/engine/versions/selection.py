@@ -6,16 +6,19 @@ file goes into), and each of several goes below it under its own name.
 """
 
 import errno
+import functools
 import os
 import posixpath
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from aeolian.engine.versions.addresses import Address
+from aeolian.engine.versions.archives import archive_mode
+from aeolian.engine.versions.fetch import check_scheme, is_url, url_name
 from aeolian.errors import UsageError
 
 STANDARD_INPUT = "-"
@@ -23,11 +26,16 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Item:
-    """One file to put: where from, and its path in the repo. `found` is true for what a folder was found to hold."""
+    """One file to put: where from, and its path in the repo. `found` is true for what a folder was found to hold.
 
-    source: Path | str | BinaryIO
+    A source that is called gives its content when its turn comes. With `archive`, the name of one, what it holds is put
+    below `path`.
+    """
+
+    source: Path | str | BinaryIO | Callable[[], BinaryIO]
     path: str
     found: bool = False
+    archive: str = ""
 
 
 @dataclass
@@ -38,11 +46,20 @@ class Selection:
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
-def select(sources: Sequence[str], address: Address, *, recursive: bool = False, full_path: bool = False) -> Selection:
+def select(
+    sources: Sequence[str],
+    address: Address,
+    *,
+    recursive: bool = False,
+    full_path: bool = False,
+    untar: bool = False,
+    fetch: Callable[[str], BinaryIO] | None = None,
+) -> Selection:
     """Find the files that `sources` stand for, and their paths below `address`.
 
     A folder needs `recursive`; what it holds and cannot be put is in `left_out`. With `full_path` a source goes to the
-    path that it has here, instead of its name. Raises `UsageError` for a source that does not exist or cannot be put.
+    path that it has here, instead of its name; with `untar` what an archive holds goes below the path of `address`.
+    `fetch` opens a URL. Raises `UsageError` for a source that does not exist or cannot be put.
     """
     selection = Selection()
     for source in sources:
@@ -56,18 +73,43 @@ def select(sources: Sequence[str], address: Address, *, recursive: bool = False,
             selection.items += [Item(each, f"{below}/{each[start:]}", True) for each in _walk(source, selection)]
         elif source == STANDARD_INPUT:
             selection.items.append(Item(sys.stdin.buffer, path))
+        elif fetch is not None and is_url(source):
+            check_scheme(source)
+            selection.items.append(Item(functools.partial(fetch, source), path))
         else:
             _refuse_unless_file(source)
             selection.items.append(Item(source, path))
+    if untar:
+        selection.items = [_as_archive(item, address.path) for item in selection.items]
     if selection.left_out and not selection.items:
         where, reason = selection.left_out[0]
         raise UsageError(f"Nothing can be put: {where} is {reason}.")
     return selection
 
 
+def _as_archive(item: Item, folder: str) -> Item:
+    """Return the item as an archive to be unpacked below `folder`, if its name says that it is one."""
+    source = item.source
+    name = str(source) if isinstance(source, Path | str) else item.path
+    if archive_mode(name) is None:
+        return item
+    if isinstance(source, Path | str):
+        source = functools.partial(_open, str(source))
+    return Item(source, folder, item.found, name)
+
+
+def _open(path: str) -> BinaryIO:
+    return open(path, "rb")  # noqa: PTH123
+
+
 def find_target(source: str, address: Address, *, alone: bool, recursive: bool, full_path: bool) -> str:
     """Return where in the repo `source` goes, a clean path. Raises `UsageError` if it must be named and is not."""
-    name = source if full_path else posixpath.basename(source.rstrip("/"))
+    if is_url(source):
+        name = url_name(source, full_path=full_path)
+        if not name and (not address.written or address.written.endswith("/")):
+            raise UsageError(f"{source} has no name.", remedy="Give it one: aeolian put file repo@branch:/name -f URL")
+    else:
+        name = source if full_path else posixpath.basename(source.rstrip("/"))
     if not address.written:
         if source == STANDARD_INPUT:
             raise UsageError(

@@ -31,7 +31,7 @@ def trigger(store: Store, seq: int, changed: Iterable[Branch], *, also: Collecti
     }
     for output in branch_order({output: set(node.inputs) for output, node in nodes.items()}):
         node = nodes.get(output)
-        if node is None:
+        if node is None or (node.pipeline is None and output in reached):
             continue
         waits = bool(waiting & node.inputs.keys())
         due = _is_due(node, reached, also)

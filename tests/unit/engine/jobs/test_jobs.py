@@ -244,7 +244,7 @@ def test_cycles_and_unknown_repos_are_refused(bench):
     bench.pipeline("b", ["true"], "a")
     with pytest.raises(UsageError, match=r"feed themselves: (a → b → a|b → a → b)\."):
         bench.pipeline("a", ["true"], "b", update=True)
-    with pytest.raises(UsageError, match=r"no repo 'song'\. Did you mean songs"):
+    with pytest.raises(UsageError, match=r"repo 'song' not found\. Did you mean songs"):
         bench.pipeline("c", ["true"], "song")
 
 

@@ -219,7 +219,7 @@ def test_names_of_repos(bench):
     for name in ("", "a.b", "a b", "a:b", "é"):
         with pytest.raises(UsageError, match="cannot name a repo"):
             repos.create_repo(bench.store, name)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         repos.create_repo(bench.store, "a_b-1")
     with pytest.raises(UsageError, match="Did you mean a_b-1"):
         repos.delete_repo(bench.store, "a_b_1")
