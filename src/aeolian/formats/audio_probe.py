@@ -17,6 +17,7 @@ MAX_TAGS = 200
 # Containers whose length ffmpeg reads, rather than adds up: not Ogg, whose pages only number the samples (from anything
 # on), nor Matroska, whose length is that of the film. For MP3 it is the frame of Xing or VBRI, if there is one.
 _DECLARING = frozenset({"mp3", "flac", "mov", "asf", "ape", "tta", "wv", "mpc", "mpc8", "tak", "caf", "au", "dsf"})
+_CHANNELS = {"mono": 1, "stereo": 2, "downmix": 2, "quad": 4, "hexagonal": 6, "octagonal": 8, "cube": 8}
 _ESTIMATED = re.compile(r"Estimating duration from bitrate|using bitrate for duration")
 MAX_TAG_CHARACTERS = 2000
 
@@ -37,6 +38,20 @@ class Probe:
     tags: dict[str, str] = field(default_factory=dict)
     declared_s: float | None = None
     floats: bool = False
+
+    @property
+    def channels(self) -> int:
+        """How many channels `layout` has; 0 if it does not say."""
+        if found := re.match(r"(\d+) channels", self.layout):
+            return int(found[1])
+        if found := re.match(r"\d+(\.\d+)+", self.layout):
+            return sum(map(int, found[0].split(".")))
+        return _CHANNELS.get(re.split(r"[(\s]", self.layout)[0], 0)
+
+    @property
+    def deep_channel(self) -> int | None:
+        """The place of the channel of deep effects among the others, as ffmpeg orders them; None without one."""
+        return min(3, self.channels - 1) if re.match(r"\d+\.1\b", self.layout) else None
 
 
 def probe(path: Path, *, timeout_s: float = STALL_S) -> Probe:

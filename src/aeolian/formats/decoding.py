@@ -9,7 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aeolian.errors import InputError
@@ -26,22 +26,34 @@ _BOUNDED = "aeval=exprs=if(isnan(val(ch))\\,0\\,clip(val(ch)\\,-1\\,1)):c=same"
 
 @dataclass(frozen=True)
 class Wanted:
-    """How the sound is to come. None: as it is in the recording, at most two channels with `at_most_stereo`."""
+    """How the sound is to come. None: as it is in the recording, at most two channels with `at_most_stereo`.
+
+    `beside`: two channels, the same ones if `channels` is 1, and behind them those of the recording. Of a chained Ogg
+    file, whose links have channels of their own, they do not come: see `Decoding.beside`.
+    """
 
     sample_rate_hz: int | None = None
     channels: int | None = None
     at_most_stereo: bool = True
     samples: str = "s16"
     bounded: bool = False
+    beside: bool = False
 
     def arguments(self) -> list[str]:
         """What ffmpeg is told for this."""
         filters = [_BOUNDED] if self.bounded else []
-        if self.channels is None and self.at_most_stereo:
-            filters.append("aformat=channel_layouts=mono|stereo")
-        argv = ["-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"]
-        argv += ["-af", ",".join(filters)] if filters else []
-        argv += [] if self.channels is None else ["-ac", str(self.channels)]
+        if self.beside:
+            mix = "aformat=channel_layouts=" + ("mono,pan=stereo|c0=c0|c1=c0" if self.channels == 1 else "stereo")
+            first = ",".join([*filters, "asplit"])
+            graph = f"[0:a:0]{first}[one][other];[one]{mix}[mix];[mix][other]amerge[out]"
+            argv = ["-filter_complex", graph, "-map", "[out]"]
+        else:
+            if self.channels is None and self.at_most_stereo:
+                filters.append("aformat=channel_layouts=mono|stereo")
+            argv = ["-map", "0:a:0", "-vn", "-sn", "-dn"]
+            argv += ["-af", ",".join(filters)] if filters else []
+            argv += [] if self.channels is None else ["-ac", str(self.channels)]
+        argv += ["-map_metadata", "-1"]
         argv += [] if self.sample_rate_hz is None else ["-ar", str(self.sample_rate_hz)]
         return [*argv, "-c:a", f"pcm_{self.samples}le", "-bitexact", "-f", "wav", "-"]
 
@@ -49,10 +61,12 @@ class Wanted:
 class Decoding(Closing):
     """A recording being decoded: its format, and its sound block by block. Made by `decode`.
 
-    `frames` is how many have come so far.
+    `frames` is how many have come so far. `beside`: whether the recording's own channels come behind the mix.
     """
 
     def __init__(self, parts: list[Source], wanted: Wanted, stall_s: float, kind: str = "") -> None:
+        self.beside = wanted.beside and len(parts) == 1
+        wanted = replace(wanted, beside=self.beside)
         self._parts, self._wanted, self._stall_s, self._kind = parts, wanted, stall_s, kind
         self._told: Counter[str] = Counter()
         self._process: subprocess.Popen[bytes] | None = None

@@ -23,6 +23,7 @@ from aeolian.stages.report import StageReport, in_worker
 if TYPE_CHECKING:
     from aeolian.formats.audio_probe import Probe
     from aeolian.formats.decoding import Decoding
+    from aeolian.formats.pcm_downmix import PcmDownmix
     from aeolian.formats.unfit import Unfit
 
 BLOCK_S = 5.0
@@ -155,19 +156,23 @@ class _Song:
         from aeolian.formats.audio_probe import probe
         from aeolian.formats.decoding import Wanted, decode
         from aeolian.formats.float_pcm import count_unfit
+        from aeolian.formats.pcm_downmix import downmix_of
         from aeolian.formats.unfit import Unfit
 
         try:
             told = probe(self._source)
             unfit = count_unfit(self._source, self._stop.is_set) if told.floats else Unfit()
-            wanted = Wanted(self._config.sample_rate, self._config.channels, bounded=unfit.harmful)
+            channels = self._config.channels or min(told.channels, 2)
+            fewer = channels < told.channels
+            wanted = Wanted(self._config.sample_rate, self._config.channels, bounded=unfit.harmful, beside=fewer)
             with decode(self._source, wanted) as decoding:
-                levels = self._write(decoding, told.duration_s or math.inf)
-            return _details(told, decoding, levels, unfit)
+                downmix = downmix_of(decoding, channels, told.deep_channel) if decoding.beside else None
+                levels = self._write(decoding, downmix, told.duration_s or math.inf)
+            return _details(told, decoding, downmix, levels, unfit)
         finally:
             self.share = 1.0
 
-    def _write(self, decoding: "Decoding", expected_s: float) -> Levels:
+    def _write(self, decoding: "Decoding", downmix: "PcmDownmix | None", expected_s: float) -> Levels:
         from aeolian.formats.pcm_wav import PcmWriter
 
         levels = Levels()
@@ -175,7 +180,7 @@ class _Song:
         expected_frames = expected_s * decoding.sample_rate_hz
         with (
             whole_file(self.target) as partial,
-            PcmWriter(partial, decoding.sample_rate_hz, decoding.channels) as writer,
+            PcmWriter(partial, decoding.sample_rate_hz, (downmix or decoding).channels) as writer,
         ):
             for pcm in decoding.blocks(BLOCK_S):
                 if self._stop.is_set():
@@ -185,8 +190,9 @@ class _Song:
                         f"is longer than {self._config.max_hours:g} hours",
                         remedy="Raise --max_hours if it really is a recording of that length.",
                     )
-                levels.add(pcm)
-                writer.write_pcm(pcm)
+                kept = downmix.mix(pcm) if downmix else pcm
+                levels.add(kept)
+                writer.write_pcm(kept)
                 self.share = min(1.0, decoding.frames / expected_frames)
         return levels
 
@@ -195,17 +201,19 @@ def _percents(songs: dict[str, _Song]) -> int:
     return int(sum(PERCENT * song.share for song in songs.values()))
 
 
-def _details(probe: "Probe", decoding: "Decoding", levels: Levels, unfit: "Unfit") -> dict[str, Any]:
+def _details(
+    probe: "Probe", decoding: "Decoding", downmix: "PcmDownmix | None", levels: Levels, unfit: "Unfit"
+) -> dict[str, Any]:
     from aeolian.formats.sizes import cut_off_remark
 
     duration_s = decoding.frames / decoding.sample_rate_hz
     remarks = [f"decoder: {complaint}" for complaint in decoding.complaints]
     cut_off = cut_off_remark(duration_s, probe.declared_s)
-    remarks += [*([cut_off] if cut_off else []), *unfit.remarks()]
+    remarks += [*([cut_off] if cut_off else []), *unfit.remarks(), *(downmix.remarks() if downmix else [])]
     return {
         "duration_s": round(duration_s, 3),
         "sample_rate_hz": decoding.sample_rate_hz,
-        "channels": decoding.channels,
+        "channels": (downmix or decoding).channels,
         "source": {
             "container": probe.container,
             "codec": probe.codec,

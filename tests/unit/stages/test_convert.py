@@ -164,6 +164,96 @@ def test_nothing_is_said_of_good_floating_point_samples(songs, tmp_path):
     assert entries["a.wav"]["details"]["remarks"] == []
 
 
+def voices(*gains, seconds=2.0):
+    """A tune in each channel, as loud as its gain, the opposite where that is below 0."""
+    rng = np.random.default_rng(3)
+    wave = 0.4 * rng.uniform(-1, 1, int(seconds * RATE))
+    return np.stack([gain * wave for gain in gains], axis=1)
+
+
+ALONE = "the channels cancel each other: for 2.0 s the louder one was kept alone"
+FIVE_ONE = dict(zip(("FL", "FR", "FC", "LFE", "BL", "BR"), range(6), strict=True))
+
+
+@pytest.mark.parametrize("gains", [(1, -1), (1, -0.9), (-0.6, 0.7)])
+@pytest.mark.parametrize("extension", ["wav", "flac", "mp3"])
+def test_one_channel_of_two_that_cancel_keeps_the_sound(songs, tmp_path, gains, extension):
+    wave = voices(*gains)
+    soundfile.write(songs / f"a.{extension}", wave, RATE)
+    _, entries = converted(songs, tmp_path / "out", channels=1)
+    pcm, _ = soundfile.read(tmp_path / "out" / "a.wav")
+    assert pcm.ndim == 1
+    louder = max(np.sqrt((wave**2).mean(axis=0)))
+    assert np.sqrt((pcm**2).mean()) == pytest.approx(louder, rel=0.1)
+    details = entries[f"a.{extension}"]["details"]
+    assert details["channels"] == 1
+    assert [remark.partition(":")[0] for remark in details["remarks"]] == [ALONE.partition(":")[0]]
+
+
+def test_two_channels_stay_as_they_are_even_if_they_cancel(songs, tmp_path):
+    soundfile.write(songs / "a.wav", voices(1, -1), RATE, subtype="PCM_16")
+    _, entries = converted(songs, tmp_path / "out")
+    pcm = soundfile.read(tmp_path / "out" / "a.wav", dtype="int16")[0]
+    assert np.array_equal(pcm, soundfile.read(songs / "a.wav", dtype="int16")[0])
+    assert entries["a.wav"]["details"]["remarks"] == []
+
+
+@pytest.mark.parametrize(
+    "gains",
+    [
+        (1, 1),
+        (1, 0),
+        (1, 0.5),
+        (1, -0.2),
+        (1, 1, 1, 1, 1, 1),
+        (0, 0, 0, 0, 0, 1),
+        (0, 0, 1, 0, 0, 0),
+        (0.01, 0.01, 0, 1, 0, 0),
+    ],
+)
+def test_a_mix_that_loses_nothing_is_that_of_ffmpeg(songs, tmp_path, gains):
+    soundfile.write(songs / "a.wav", voices(*gains), RATE, subtype="PCM_16")
+    _, entries = converted(songs, tmp_path / "out", channels=1)
+    argv = [executable(), "-v", "error", "-i", str(songs / "a.wav"), "-ac", "1", str(tmp_path / "mixed.wav")]
+    subprocess.run(argv, check=True)
+    mine, theirs = (soundfile.read(tmp_path / name, dtype="int16")[0] for name in ("out/a.wav", "mixed.wav"))
+    assert len(mine) == len(theirs)
+    assert np.abs(mine.astype(int) - theirs).max() <= 1
+    assert entries["a.wav"]["details"]["remarks"] == []
+
+
+@pytest.mark.parametrize("channels", [None, 1, 2])
+@pytest.mark.parametrize("pair", [("FL", "FR"), ("BL", "BR"), ("FL", "BL"), ("FC", "FL")])
+def test_surround_sound_that_cancels_is_kept(songs, tmp_path, pair, channels):
+    gains = [0.0] * 6
+    gains[FIVE_ONE[pair[0]]], gains[FIVE_ONE[pair[1]]] = 1.0, -1.0
+    if pair in (("FL", "BL"), ("FC", "FL")):
+        # As loud in the mix, where these weigh less.
+        gains[FIVE_ONE[pair[0]]] = {"FL": 0.7071, "FC": 1.0}[pair[0]]
+        gains[FIVE_ONE[pair[1]]] = {"BL": -1.0, "FL": -0.7071}[pair[1]]
+    soundfile.write(songs / "a.wav", voices(*gains), RATE)
+    _, entries = converted(songs, tmp_path / "out", channels=channels)
+    pcm = soundfile.read(tmp_path / "out" / "a.wav", always_2d=True)[0]
+    assert pcm.shape[1] == (channels or 2)
+    loudest = max(np.sqrt((pcm**2).mean(axis=0)))
+    assert loudest > 0.03  # of 0.23; without our doing it is 0 for the worst of these
+    assert entries["a.wav"]["details"]["channels"] == (channels or 2)
+    if channels == 1 and pair in (("FL", "FR"), ("BL", "BR")):
+        assert entries["a.wav"]["details"]["remarks"] == [ALONE]
+        assert loudest > 0.2
+
+
+def test_channels_that_cancel_for_a_while_are_kept_for_that_while(songs, tmp_path):
+    wave = voices(1, 1, seconds=6.0)
+    wave[2 * RATE : 4 * RATE, 1] *= -1
+    soundfile.write(songs / "a.wav", wave, RATE, subtype="PCM_16")
+    _, entries = converted(songs, tmp_path / "out", channels=1)
+    pcm, _ = soundfile.read(tmp_path / "out" / "a.wav")
+    fade = slice(2 * RATE, 2 * RATE + RATE // 100)
+    np.testing.assert_allclose(np.delete(pcm, fade), np.delete(wave[:, 0], fade), atol=2 / 32768)
+    assert entries["a.wav"]["details"]["remarks"] == [ALONE]
+
+
 def test_two_runs_give_the_same_bytes(songs, tmp_path):
     soundfile.write(songs / "a.ogg", sound(), RATE)
     for name in ("one", "two"):
