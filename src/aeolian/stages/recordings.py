@@ -1,7 +1,7 @@
 """What the stages that read recordings share: which files they take, and what becomes of those that are none."""
 
-import importlib.util
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +44,14 @@ def open_recording(path: Path) -> "RecordingReader":
 
     with opened(path) as file:
         sound = find_sound(file)
-    without_ffmpeg = importlib.util.find_spec("imageio_ffmpeg") is None
-    if without_ffmpeg or (sound is not None and sound.declared_bytes is not None):
-        try:
-            reader = WavReader(path)
-            return RecordingReader(reader, "" if reader.sure_of_end else NEEDS_FFMPEG)
-        except InputError:
-            if without_ffmpeg:
-                raise
-    from aeolian.formats.ffmpeg_reader import FfmpegReader
-
+    if sound is not None and sound.declared_bytes is not None:
+        with suppress(InputError):  # A kind of WAV that libsndfile does not know.
+            return RecordingReader(WavReader(path))
+    try:
+        from aeolian.formats.ffmpeg_reader import FfmpegReader
+    except ModuleNotFoundError:
+        reader = WavReader(path)
+        return RecordingReader(reader, "" if reader.sure_of_end else NEEDS_FFMPEG)
     return RecordingReader(FfmpegReader(path))
 
 

@@ -1,10 +1,10 @@
 """Recordings of every kind, read for a model: to their end, the sound that convert makes of them, and what is said."""
 
-import importlib.util
 import os
 import re
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -213,7 +213,7 @@ def test_without_ffmpeg_wav_and_flac_are_read_and_what_may_be_cut_is_marked(tmp_
     soundfile.write(tmp_path / "a.flac", tone(), RATE)
     soundfile.write(tmp_path / "a.ogg", tone(), RATE)
     (tmp_path / "b.wav").write_bytes(b"no sound")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "aeolian.formats.ffmpeg_reader", None)
     for name, expected in (("a.wav", []), ("a.flac", []), ("a.ogg", [recordings.NEEDS_FFMPEG])):
         samples, _, remarks = read_directly(tmp_path / name)
         assert (len(samples), remarks) == (RATE, expected)
