@@ -66,7 +66,7 @@ def start_pipeline(pipeline: str, no_run: bool) -> None:
         if pausing.start_pipeline(store, pipeline):
             run_outstanding(store, no_run=no_run)
         else:
-            warn(f"pipeline {pipeline}: there is nothing that it missed")
+            warn(f"pipeline {pipeline}: it was not stopped")
 
 
 @command(example="aeolian restart pipeline music-transformer")
@@ -76,8 +76,7 @@ def restart_pipeline(pipeline: str, no_run: bool) -> None:
     """End a pipeline's jobs, and run it on its inputs as they are."""
     with open_store() as store:
         pausing.stop_pipeline(store, pipeline)
-        if not pausing.start_pipeline(store, pipeline):
-            pipelines.run_pipeline(store, pipeline)
+        pausing.start_pipeline(store, pipeline)
         run_outstanding(store, no_run=no_run)
 
 

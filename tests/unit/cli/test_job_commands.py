@@ -154,7 +154,7 @@ def test_a_paused_pipeline_has_no_jobs_and_then_one_for_all(songs):
     songs("start", "pipeline", "copy")
     assert [job["processed"] for job in songs.json("list", "job", "-p", "copy")] == [2, 1]
     songs("start", "pipeline", "copy")
-    assert "nothing that it missed" in songs.stderr
+    assert "it was not stopped" in songs.stderr
     songs("restart", "pipeline", "copy")
     assert (last(songs)["processed"], last(songs)["skipped"]) == (0, 3)
 

@@ -6,10 +6,12 @@ link, here as there, while `/pfs/in/*`, `find /pfs/in/` and `os.walk` see the fi
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 SCRATCH, OUT, DOTENV = ".scratch", "out", ".env"
+_PLAIN = re.compile(r"[\w./:@%+=,~-]*", re.ASCII)
 
 
 def real_folder(pfs: Path, name: str) -> Path:
@@ -40,8 +42,13 @@ def relink_outputs(pfs: Path) -> None:
                     path.symlink_to(f"{pfs}{target.removeprefix('/pfs')}")
 
 
+def _quoted(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def write_dotenv(pfs: Path, environment: Mapping[str, str]) -> None:
-    """The environment as /pfs/.env: lines of `NAME='value'`, as programs read it."""
-    quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in environment.items()}
-    text = "".join(f"{name}='{value}'\n" for name, value in quoted.items())
+    """The environment as /pfs/.env: lines of `NAME=value`, in quotes what a reader would not take as it stands."""
+    text = "".join(f"{name}={_quoted(value)}\n" for name, value in environment.items())
     (pfs / DOTENV).write_text(text, encoding="utf-8", errors="surrogateescape")

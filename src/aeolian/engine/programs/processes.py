@@ -19,6 +19,7 @@ from aeolian.next_datum import PORT_VARIABLE
 
 PID_FILE = "pid"
 RESTART_FILE = "restart"
+_SHORT_OF_MEMORY = ", as where memory is short"
 # What tells a datum's processes from all others; those of a program of many datums have a port of their own.
 _DATUM_MARKS = ("PACH_DATUM_ID", "PACH_JOB_ID", "PPS_PIPELINE_NAME")
 _BATCH_MARKS = (PORT_VARIABLE, "PACH_JOB_ID", "PPS_PIPELINE_NAME")
@@ -215,18 +216,22 @@ def _start_time(pid: int) -> str:
 
 def _cannot_start(launch: Launch, error: Exception) -> str:
     what = error.strerror if isinstance(error, OSError) else str(error)
-    culprit = launch.argv[0]
-    if isinstance(error, FileNotFoundError) and not launch.folder.is_dir():
-        culprit = str(launch.folder)
-    return f"{culprit!r} cannot be started: {what}"
+    if isinstance(error, OSError) and not launch.folder.is_dir():
+        return f"its working_dir {str(launch.folder)!r} is no folder of this machine"
+    if isinstance(error, FileNotFoundError) and "/" not in launch.argv[0]:
+        what = "PATH has no such program; install it, or run the pipeline in its image (--executor docker)"
+    return f"{launch.argv[0]!r} cannot be started: {what}"
 
 
 def _meaning(code: int) -> str:
     if code == 0:
         return ""
-    if code > 0:
-        return f"exit code {code}"
+    number = -code if code < 0 else code - 128
     try:
-        return f"killed by {signal.Signals(-code).name}"
+        name = signal.Signals(number).name if number > 0 else ""
     except ValueError:
-        return f"killed by signal {-code}"
+        name = f"signal {number}" if code < 0 else ""
+    hint = _SHORT_OF_MEMORY if number == signal.SIGKILL else ""
+    if code < 0:
+        return f"killed by {name}{hint}"
+    return f"exit code {code}{f' ({name})' if hint else ''}{hint}"

@@ -112,13 +112,15 @@ def test_a_stopped_pipeline_has_no_jobs_until_it_is_started_and_then_one_for_all
     assert not start_pipeline(bench.store, "p")
 
 
-def test_what_was_stopped_without_missing_anything_has_nothing_to_do(bench):
+def test_what_was_stopped_without_missing_anything_has_a_job_that_skips_all(bench):
     bench.repo("songs")
     bench.put("songs", {"a": "1"})
     bench.pipeline("p", shell("true"), "songs")
     bench.run()
     stop_pipeline(bench.store, "p")
-    assert not start_pipeline(bench.store, "p")
+    assert start_pipeline(bench.store, "p")
+    (ended,) = bench.run().jobs
+    assert (ended.state, ended.processed, ended.skipped) == ("success", 0, 1)
 
 
 def test_a_job_that_was_not_begun_is_ended_at_once(bench):

@@ -143,8 +143,22 @@ def test_no_such_program_is_said_and_not_tried_again(one):
     assert one.record.tries == 1
 
 
+def test_a_program_that_path_lacks_is_said_with_the_remedy(one):
+    assert one(["no-such-program"]).startswith(
+        "'no-such-program' cannot be started: PATH has no such program; install it"
+    )
+
+
+def test_a_working_folder_that_is_not_there_is_said(one):
+    reason = one(["true"], transform={"working_dir": "/no/such"})
+    assert reason == "its working_dir '/no/such' is no folder of this machine"
+
+
 def test_killed_by_a_signal(one):
     assert one(shell("kill -SEGV $$")) == "killed by SIGSEGV"
+    assert one(shell("kill -KILL $$")) == "killed by SIGKILL, as where memory is short"
+    assert one(shell("exit 137")) == "exit code 137 (SIGKILL), as where memory is short"
+    assert one(shell("exit 3")) == "exit code 3"
 
 
 def test_what_a_program_leaves_running_is_killed(one):
