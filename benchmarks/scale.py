@@ -2,6 +2,8 @@
 
     python benchmarks/scale.py [files ...]
 
+First, 2,000 files of 4 KiB through `cp`, one more, and nothing new: beside a real pachd where `pachctl` finds one.
+
 The datums that are there count as done: their results are written as the engine writes them, without a program. What is
 timed is real: one more file, and the job that runs `cp` on it, or on all of them (glob `/`, which is as much work as
 there are files). A figure should not grow with the number of files, but for that one.
@@ -9,7 +11,9 @@ there are files). A figure should not grow with the number of files, but for tha
 
 import contextlib
 import io
+import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +32,8 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog, files, pipelines, repos
 from aeolian.engine.versions.program import program_hash
 
+COPIES = 2_000
+COPY = ["/bin/cp", "-r", "/pfs/in/.", "/pfs/out/"]
 SIZES = (1_000, 10_000, 100_000)
 SECONDS = {"download": 0.0, "process": 0.0, "upload": 0.0}
 
@@ -56,12 +62,79 @@ def count_as_done(store):
         ledger.finish(store, job, Plan(every), done, counts)
 
 
+def copies(work, count):
+    """What a `cp` of each file costs, one file more, and a job with nothing to do; seconds of each."""
+    with Store(work / "copies") as store:
+        repos.create_repo(store, "in")
+        files.put_files(
+            store, "in", "master", [files.Item(io.BytesIO(data), f"/{name}") for name, data in four_kib(count)]
+        )
+        pipelines.create_pipelines(store, [pipeline("copy", "in", COPY)])
+        all_s, outcome = timed(Runner(store).run)
+        put(store, 1)
+        one_s, _ = timed(Runner(store).run)
+        none_s, _ = timed(lambda: (pipelines.run_pipeline(store, "copy"), Runner(store).run()))
+        assert [job.processed for job in outcome.jobs] == [count]
+    return {f"{count} files of 4 KiB through cp": all_s, "one file more": one_s, "nothing new": none_s}
+
+
+def four_kib(count):
+    return ((f"{n:05d}", n.to_bytes(4, "big") * 1024) for n in range(count))
+
+
+def copies_on_pachd(work, count):
+    """The same on the pachd that `pachctl` finds; nothing where there is none."""
+    if shutil.which("pachctl") is None or not answers("version", "--timeout=5s"):
+        return {}
+    name, folder = f"bench-{time.time_ns()}", work / "four-kib"
+    folder.mkdir()
+    for file, data in four_kib(count):
+        (folder / file).write_bytes(data)
+    little = {"cpu": 0.01, "memory": "64Mi"}
+    spec = {
+        "pipeline": {"name": f"{name}-copy"},
+        "transform": {"cmd": COPY, "image": "python:3.11-slim-bookworm"},
+        "input": {"pfs": {"repo": name, "name": "in", "glob": "/*"}},
+        "autoscaling": True,
+        "resource_requests": little,
+        "sidecar_resource_requests": little,
+    }
+    (work / "spec.json").write_text(json.dumps(spec))
+    copy = ("wait", "commit", f"{name}-copy@master")
+    try:
+        pachctl("create", "repo", name)
+        pachctl("put", "file", f"{name}@master:/", "-r", "-f", str(folder))
+        all_s, _ = timed(lambda: (pachctl("create", "pipeline", "-f", str(work / "spec.json")), pachctl(*copy)))
+        pachctl("put", "file", f"{name}@master:/one-more", "-f", str(folder / "00000"))
+        one_s, _ = timed(lambda: pachctl(*copy))
+        none_s, _ = timed(lambda: (pachctl("rerun", "pipeline", f"{name}-copy"), pachctl(*copy)))
+    finally:
+        answers("delete", "pipeline", f"{name}-copy")
+        answers("delete", "repo", name)
+    return {f"{count} files of 4 KiB through cp": all_s, "one file more": one_s, "nothing new": none_s}
+
+
+def pachctl(*words):
+    subprocess.run(["pachctl", *words], check=True, capture_output=True)
+
+
+def answers(*words):
+    return subprocess.run(["pachctl", *words], check=False, capture_output=True).returncode == 0
+
+
+def beside_pachd(work, count):
+    ours, theirs = copies(work, count), copies_on_pachd(work, count)
+    for what, seconds in ours.items():
+        beside = f"pachd {theirs[what]:.2f} s: {theirs[what] / seconds:.1f} ×" if theirs else "no pachd answers"
+        row(what, f"{seconds:.2f} s", "", beside)
+
+
 def measure(work, count):
     with Store(work / f"each-{count}") as store:
         repos.create_repo(store, "in")
         put_s, _ = timed(lambda: put(store, count))
         row(f"put {count} files", f"{put_s:.2f} s", "")
-        pipelines.create_pipelines(store, [pipeline("each", "in", ["/bin/cp", "-r", "/pfs/in/.", "/pfs/out/"])])
+        pipelines.create_pipelines(store, [pipeline("each", "in", COPY)])
         count_as_done(store)
         for number, what in enumerate(("one more", "and one more")):
             one_s, _ = timed(partial(put, store, 1, count + number))
@@ -82,6 +155,7 @@ def main(*sizes):
     row("what", "figure", "should be")
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, work)
+        beside_pachd(work, COPIES)
         for count in sizes or SIZES:
             measure(work, count)
 

@@ -122,7 +122,9 @@ class Database:
 def _remedy(path: Path) -> str:
     """What to do where a database cannot be used."""
     for place in (path.parent, path):
-        if place.exists() and not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
+        if place.exists() and not os.access(
+            place, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids
+        ):
             return f"Make {place} one that you can write to, or set AEOLIAN_HOME to another folder."
     return "Move the folder away or set AEOLIAN_HOME to another."
 
