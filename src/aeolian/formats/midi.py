@@ -2,11 +2,18 @@
 
 symusic reads them, in about a hundredth of pretty_midi's time. The two differ where a pitch is struck again before it
 is released: symusic lets the next note-off end the oldest note, pretty_midi all of them. What pretty_midi would do is
-worked out from symusic's answer; where that leaves a doubt, or several programs share a track, the file is read again,
-event by event, by `formats.smf`. Times are pretty_midi's: float64, in its order of operations.
+worked out from symusic's answer; where that leaves a doubt, where several programs share a track, or where symusic
+would misread the file (`formats.smf_scan`), it is read again, event by event, by `formats.smf`. Times are pretty_midi's:
+float64, in its order of operations.
+
+Where pretty_midi and note-seq are wrong about a file, it is read as the specification has it, and what was odd about
+it is said: tempos count in whatever track they stand, patterns of format 2 follow one another, and drums are no notes
+of a piano. docs/midi.md lists all of it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +21,16 @@ import numpy as np
 import symusic
 
 from aeolian.errors import InputError
-from aeolian.formats import smf
-from aeolian.music.notes import Floats, Ints, Notes
+from aeolian.formats import smf, smf_scan
+from aeolian.formats.smf_chunks import Chunks, find_chunks
+from aeolian.formats.tempo_map import TempoMap
+from aeolian.music.notes import Ints, Notes
 from aeolian.music.pedal import PedalEvents, apply_sustain
 
-SUSTAIN_CONTROLLER = 64
 MAX_FILE_BYTES = 64 << 20
-MAX_TICK = 10_000_000
+MAX_HOURS = 168
 DEFAULT_TICKS_PER_QUARTER = 480
-_MICROSECONDS_PER_QUARTER = 500_000
+_LARGEST_TICK = 0x0FFFFFFF
 _SPAN_TICKS = 1 << 32
 
 
@@ -36,46 +44,46 @@ class Part:
     is_drum: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A MIDI file as read: its parts in file order, and what a user should know of how they were read."""
+
+    parts: list[Part]
+    remarks: list[str] = field(default_factory=list)
+
+    def notes(self, *, sustain: bool = True) -> Notes:
+        """The notes of all parts but drums, part after part.
+
+        With `sustain`, each note rings as long as the pedal of its part lets it.
+        """
+        notes = [Notes.empty() if part.is_drum else part.notes for part in self.parts]
+        if sustain:
+            notes = apply_sustain([(own, part.pedal) for own, part in zip(notes, self.parts, strict=True)])
+        return Notes.joined(notes)
+
+
 def read_midi(path: Path, *, sustain: bool = True) -> Notes:
-    """The notes of all parts of a MIDI file, part after part, drums included.
+    """The notes of all parts of a MIDI file but drums, as `Score.notes` gives them. Raises as `read_score` does."""
+    return read_score(path).notes(sustain=sustain)
 
-    With `sustain`, each note rings as long as the pedal of its part lets it. Raises InputError, saying what is wrong,
-    for a file that is empty, is not MIDI, is damaged, or holds times that cannot be.
+
+def read_score(path: Path) -> Score:
+    """Reads a MIDI file, with or without a RIFF wrapper.
+
+    Raises InputError, saying what is wrong, for a file that is empty, is not MIDI, is damaged, or goes on for more than
+    MAX_HOURS.
     """
-    parts = read_parts(path)
-    notes = [part.notes for part in parts]
-    if sustain:
-        silent = Notes.empty()
-        pedalled = apply_sustain([(silent if part.is_drum else part.notes, part.pedal) for part in parts])
-        notes = [part.notes if part.is_drum else rung for part, rung in zip(parts, pedalled, strict=True)]
-    if not notes:
-        return Notes.empty()
-    return Notes(
-        np.concatenate([part.onset_s for part in notes]),
-        np.concatenate([part.offset_s for part in notes]),
-        np.concatenate([part.pitch for part in notes]),
-        np.concatenate([part.velocity for part in notes]),
-    )
-
-
-def read_parts(path: Path) -> list[Part]:
-    """The parts of a MIDI file in file order. Raises InputError as `read_midi` does."""
-    content = _content(path)
-    file_format, tracks, _ = smf.header(content)
-    score = _parse(smf.with_hanging_notes_ended(content))
-    clock = _Clock(score.ticks_per_quarter, _tempos(score, content))
-    shares_track = len(score.tracks) > (1 if file_format == 0 else max(tracks - 1, 1))
-    columns = [(track.notes.numpy(), track.controls.numpy()) for track in score.tracks]
-    for notes, controls in columns:
-        for ticks in (notes["time"], controls["time"]):
-            _check_ticks(ticks)
-    struck = [_struck(notes) for notes, _ in columns]
-    if shares_track or any(notes.is_ambiguous for notes in struck):
-        return [_exact_part(instrument, clock) for instrument in smf.instruments(smf.parse(content))]
-    return [
-        _fast_part(track, notes, controls, clock)
-        for track, notes, (_, controls) in zip(score.tracks, struck, columns, strict=True)
-    ]
+    chunks = find_chunks(_content(path))
+    parts, tempos = _read_fast(chunks) or _read_exactly(chunks)
+    _check_duration(parts)
+    remarks = [*chunks.remarks]
+    if chunks.format == smf.FORMAT_OF_PATTERNS and len(chunks.tracks) > 1:
+        remarks.append(f"its {len(chunks.tracks)} patterns (MIDI format 2) follow one another")
+    if still := sum(tempo == 0 for _, tempo in tempos):
+        remarks.append(f"{still} {'tempo' if still == 1 else 'tempos'} of 0 left out")
+    if drums := sum(len(part.notes) for part in parts if part.is_drum):
+        remarks.append(f"{drums} drum {'note' if drums == 1 else 'notes'} (channel 10) left out")
+    return Score(parts, remarks)
 
 
 def write_midi(
@@ -86,7 +94,13 @@ def write_midi(
     bpm: float = 120.0,
     ticks_per_quarter: int = DEFAULT_TICKS_PER_QUARTER,
 ) -> None:
-    """Writes a one-track MIDI file: times rounded to ticks, no note shorter than one, the same bytes every time."""
+    """Writes a one-track MIDI file: times rounded to ticks, no note shorter than one, the same bytes every time.
+
+    A quarter note is halved in ticks as often as it takes to count to the last note's end in 28 bits, the most that a
+    delta time holds: from 77 hours on, with the defaults.
+    """
+    while notes.end_s * ticks_per_quarter * bpm / 60.0 >= _LARGEST_TICK and ticks_per_quarter > 1:
+        ticks_per_quarter //= 2
     ticks_per_s = ticks_per_quarter * bpm / 60.0
     ordered = notes.sorted()
     onset_ticks = np.rint(ordered.onset_s * ticks_per_s).astype(np.int32)
@@ -104,13 +118,6 @@ def write_midi(
     path.write_bytes(score.dumps_midi())
 
 
-def _tempos(score: Any, content: bytes) -> list[tuple[int, int]]:
-    """(tick, microseconds a quarter) of every tempo change in the first track: pretty_midi heeds no others."""
-    if smf.has_late_tempos(content):
-        return smf.parse(content).tracks[0].tempos
-    return [(tempo.time, tempo.mspq) for tempo in score.tempos]
-
-
 def _content(path: Path) -> bytes:
     try:
         size = path.stat().st_size
@@ -123,58 +130,49 @@ def _content(path: Path) -> bytes:
         raise InputError(f"cannot be read: {error.strerror}.") from error
     if not content:
         raise InputError("empty file (0 bytes).")
-    if content[:4] == b"RIFF" and (start := content.find(b"MThd", 0, 64)) > 0:
-        content = content[start:]
-    if content[:4] != b"MThd":
-        raise InputError(f"not a MIDI file: it starts with {content[:4]!r}, not with b'MThd'.")
     return content
 
 
-def _parse(content: bytes) -> Any:
+def _read_fast(chunks: Chunks) -> tuple[list[Part], Sequence[tuple[int, int]]] | None:
+    """Parts and tempos by way of symusic, or None where it would not read what `_read_exactly` does."""
+    if chunks.format == smf.FORMAT_OF_PATTERNS or chunks.division.ticks_per_s or not smf_scan.is_plain(chunks):
+        return None
     try:
-        return symusic.Score.from_midi(content)
-    except (RuntimeError, ValueError, IndexError, OverflowError) as error:
-        smf.parse(content)  # names the byte, if it finds the damage too
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"damaged MIDI file: {reason}.") from error
+        score = symusic.Score.from_midi(smf_scan.wrap_for_symusic(chunks))
+    except (RuntimeError, ValueError, IndexError, OverflowError):
+        return None  # the event reader names the byte, if it finds damage too
+    names = [track.name for track in score.tracks]
+    tempos = [(tempo.time, tempo.mspq) for tempo in score.tempos]
+    if (
+        sum(marker.text == smf_scan.END_MARK for marker in score.markers) != len(chunks.tracks)
+        or len(set(names)) < len(names)
+        or any(one[0] == other[0] and one[1] != other[1] for one, other in pairwise(tempos))
+    ):
+        return None
+    tempo_map = TempoMap(chunks.division, tempos)
+    parts = []
+    for track in score.tracks:
+        struck = _end_notes(track.notes.numpy())
+        if struck.is_ambiguous:
+            return None
+        if len(struck.pitch):  # pretty_midi has no instrument without a note
+            parts.append(_fast_part(track, struck, tempo_map))
+    return parts, tempos
 
 
-class _Clock:
-    """Ticks to seconds by the tempo map, as pretty_midi computes it."""
-
-    def __init__(self, ticks_per_quarter: int, tempos: list[tuple[int, int]]) -> None:
-        starts, scales = [0], [_scale_s(_MICROSECONDS_PER_QUARTER, ticks_per_quarter)]
-        for tick, microseconds_per_quarter in tempos:
-            scale = _scale_s(max(microseconds_per_quarter, 1), ticks_per_quarter)
-            if tick == 0:
-                starts, scales = [0], [scale]
-            elif scale != scales[-1]:
-                starts.append(tick)
-                scales.append(scale)
-        begins_s = [0.0]
-        for i in range(1, len(starts)):
-            begins_s.append(begins_s[-1] + scales[i - 1] * (starts[i] - starts[i - 1]))
-        self._starts = np.array(starts, dtype=np.int64)
-        self._scales_s = np.array(scales)
-        self._begins_s = np.array(begins_s)
-
-    def seconds(self, ticks: Ints) -> Floats:
-        """Seconds since the start, [n], for ticks [n]. A tempo change's own tick belongs to the new tempo."""
-        segment = np.searchsorted(self._starts, ticks, side="right") - 1
-        seconds: Floats = self._begins_s[segment] + self._scales_s[segment] * (ticks - self._starts[segment])
-        return seconds
+def _read_exactly(chunks: Chunks) -> tuple[list[Part], Sequence[tuple[int, int]]]:
+    midi = smf.put_in_sequence(smf.parse_chunks(chunks))
+    tempos = midi.tempos
+    tempo_map = TempoMap(chunks.division, tempos)
+    return [_exact_part(instrument, tempo_map) for instrument in smf.find_instruments(midi)], tempos
 
 
-def _scale_s(microseconds_per_quarter: int, ticks_per_quarter: int) -> float:
-    """Seconds a tick, by way of beats a minute: pretty_midi rounds in this order."""
-    bpm = 6e7 / microseconds_per_quarter
-    return 60.0 / (bpm * ticks_per_quarter)
-
-
-def _check_ticks(ticks: Ints) -> None:
-    if len(ticks) and not 0 <= int(ticks.min()) <= int(ticks.max()) <= MAX_TICK:
+def _check_duration(parts: list[Part]) -> None:
+    ends_s = [float(times.max()) for part in parts for times in (part.notes.offset_s, part.pedal.time_s) if len(times)]
+    hours = max(ends_s, default=0.0) / 3600
+    if hours > MAX_HOURS:
         raise InputError(
-            f"damaged MIDI file: an event at tick {int(ticks.max()):,}; {MAX_TICK:,} is the last possible."
+            f"damaged MIDI file: an event after {hours:,.0f} hours; {MAX_HOURS} are the most that is believed."
         )
 
 
@@ -189,7 +187,7 @@ class _Struck:
     is_ambiguous: bool
 
 
-def _struck(columns: Any) -> _Struck:
+def _end_notes(columns: Any) -> _Struck:
     """Every note ended by the first later note-off of its pitch. Notes of no length go, as in pretty_midi.
 
     Ambiguous is a pitch struck at the tick of a note-off that ends nothing: whichever of the two came first in the
@@ -197,7 +195,7 @@ def _struck(columns: Any) -> _Struck:
     symusic found no note-off.
     """
     has_length = columns["duration"] > 0
-    is_hanging = bool((columns["duration"] >= smf.HANGING_TICKS).any())
+    is_hanging = bool((columns["duration"] >= smf_scan.HANGING_TICKS).any())
     pitch = columns["pitch"][has_length].astype(np.int64)
     on_ticks = columns["time"][has_length].astype(np.int64)
     # One number for pitch and tick, so that one sorted array serves all pitches.
@@ -213,27 +211,25 @@ def _struck(columns: Any) -> _Struck:
     )
 
 
-def _fast_part(track: Any, struck: _Struck, controls: Any, clock: _Clock) -> Part:
+def _fast_part(track: Any, struck: _Struck, tempo_map: TempoMap) -> Part:
     """symusic's track, its notes in the order in which they end."""
     order = np.lexsort((struck.on_ticks, struck.off_ticks))
-    notes = Notes(clock.seconds(struck.on_ticks), clock.seconds(struck.off_ticks), struck.pitch, struck.velocity).take(
-        order
-    )
-    is_sustain = controls["number"] == SUSTAIN_CONTROLLER
+    on_s, off_s = tempo_map.seconds(struck.on_ticks), tempo_map.seconds(struck.off_ticks)
+    controls = track.controls.numpy()
+    is_sustain = controls["number"] == smf.SUSTAIN_CONTROLLER
     pedal = PedalEvents(
-        clock.seconds(controls["time"][is_sustain].astype(np.int64)), controls["value"][is_sustain].astype(np.int64)
+        tempo_map.seconds(controls["time"][is_sustain].astype(np.int64)), controls["value"][is_sustain].astype(np.int64)
     )
-    return Part(notes, pedal, track.program, track.is_drum)
+    return Part(Notes(on_s, off_s, struck.pitch, struck.velocity).take(order), pedal, track.program, track.is_drum)
 
 
-def _exact_part(instrument: smf.Instrument, clock: _Clock) -> Part:
+def _exact_part(instrument: smf.Instrument, tempo_map: TempoMap) -> Part:
     notes = np.array(instrument.notes, dtype=np.int64).reshape(-1, 4)
-    _check_ticks(notes[:, 1])
     controls = np.array(instrument.controls, dtype=np.int64).reshape(-1, 3)
-    pedal = controls[controls[:, 1] == SUSTAIN_CONTROLLER]
+    pedal = controls[controls[:, 1] == smf.SUSTAIN_CONTROLLER]
     return Part(
-        Notes(clock.seconds(notes[:, 0]), clock.seconds(notes[:, 1]), notes[:, 2], notes[:, 3]),
-        PedalEvents(clock.seconds(pedal[:, 0]), pedal[:, 2]),
+        Notes(tempo_map.seconds(notes[:, 0]), tempo_map.seconds(notes[:, 1]), notes[:, 2], notes[:, 3]),
+        PedalEvents(tempo_map.seconds(pedal[:, 0]), pedal[:, 2]),
         instrument.program,
         instrument.is_drum,
     )

@@ -1,25 +1,30 @@
 """Standard MIDI file events, read one by one in plain Python: exact, and slower than symusic.
 
-`formats.midi` turns to it for the files whose notes symusic's pairing leaves ambiguous, and to say at which byte a
-damaged file breaks. Source: the Standard MIDI Files 1.0 specification (MIDI Manufacturers Association, 1996).
+`formats.midi` turns to it for the files that symusic reads otherwise (`formats.smf_scan` knows them) or whose notes its
+pairing leaves ambiguous, and to say at which byte a damaged file breaks. Source: the Standard MIDI Files 1.0
+specification (MIDI Manufacturers Association, 1996). More than it allows is read where there is one way to read it:
+running status goes on after a system-exclusive or meta event, lengths may be padded with zeros, and a track may do
+without its end.
 """
 
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aeolian.errors import InputError
+from aeolian.formats.smf_chunks import Chunks, Division, find_chunks
+from aeolian.formats.tempo_map import DEFAULT_MICROSECONDS_PER_QUARTER
 
 NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE = 0x80, 0x90, 0xB0, 0xC0
-_DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
-_META, _SYSEX, _ESCAPE, _TEMPO = 0xFF, 0xF0, 0xF7, 0x51
+SUSTAIN_CONTROLLER = 64
 DRUM_CHANNEL = 9
-# Where `with_hanging_notes_ended` ends them: the largest time that an event can lie after the one before it.
-HANGING_TICKS = 0x0FFFFFFF
-_END_OF_TRACK, _NOTHING = b"\xff\x2f\x00", b"\xff\x7f\x00"
-_EVERY_OFF = b"".join(bytes((0, pitch, 64)) for pitch in range(1, 128))
+META, SYSEX, ESCAPE = 0xFF, 0xF0, 0xF7
+# The specification allows 28 bits in four bytes; mido reads what five hold, and so do we.
+_LARGEST_LENGTH = 0x7_FFFF_FFFF
+_TEMPO, _END_OF_TRACK = 0x51, 0x2F
+_DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
+_READ_KINDS = (NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE)
+_SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
+FORMAT_OF_PATTERNS = 2
 
 
 class ChannelEvent(NamedTuple):
@@ -34,19 +39,25 @@ class ChannelEvent(NamedTuple):
 
 @dataclass
 class Track:
-    """One MTrk chunk: its channel events in file order and its tempo changes (tick, microseconds a quarter)."""
+    """One MTrk chunk: its channel events in file order, its tempos (tick, microseconds a quarter), and its end."""
 
     events: list[ChannelEvent] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
+    end_tick: int = 0
 
 
 @dataclass
 class MidiFile:
-    """A parsed file: format 0–2, ticks a quarter note, and its tracks."""
+    """A parsed file: format 0–2, what a tick is, and its tracks."""
 
     format: int
-    ticks_per_quarter: int
+    division: Division
     tracks: list[Track]
+
+    @property
+    def tempos(self) -> list[tuple[int, int]]:
+        """The tempos of all tracks by tick; at one tick, in the order of the tracks and of the file."""
+        return sorted((tempo for track in self.tracks for tempo in track.tempos), key=lambda tempo: tempo[0])
 
 
 @dataclass
@@ -59,31 +70,39 @@ class Instrument:
     controls: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def header(content: bytes) -> tuple[int, int, int]:
-    """(format, number of tracks, ticks a quarter note) of a file that starts with b'MThd'.
-
-    Raises InputError for a header that is cut short or counts time in SMPTE frames.
-    """
-    if len(content) < 14:
-        raise InputError(f"damaged MIDI file: it ends at byte {len(content)}, within its header of 14 bytes.")
-    file_format, tracks, division = struct.unpack(">HHH", content[8:14])
-    if division & 0x8000:
-        raise InputError("MIDI file in SMPTE time code, not in beats; export it with ticks a quarter note.")
-    if division == 0:
-        raise InputError("damaged MIDI file: 0 ticks a quarter note; 1…32767 are possible.")
-    return file_format, tracks, division
-
-
 def parse(content: bytes) -> MidiFile:
     """All channel events and tempos of a file. Raises InputError naming the byte at which it breaks."""
-    file_format, _, ticks_per_quarter = header(content)
-    tracks = [_track(content, start, end) for start, end in _chunks(content)]
-    if not tracks:
-        raise InputError("damaged MIDI file: no track in it.")
-    return MidiFile(file_format, ticks_per_quarter, tracks)
+    return parse_chunks(find_chunks(content))
 
 
-def instruments(midi: MidiFile) -> list[Instrument]:
+def parse_chunks(chunks: Chunks) -> MidiFile:
+    """All channel events and tempos of a file whose chunks are found. Raises InputError as `parse` does."""
+    tracks = [_parse_track(chunks.track(index), start) for index, (start, _) in enumerate(chunks.tracks)]
+    return MidiFile(chunks.format, chunks.division, tracks)
+
+
+def put_in_sequence(midi: MidiFile) -> MidiFile:
+    """The file with its tracks at the times at which they are played.
+
+    Those of formats 0 and 1 are played together. Those of format 2 are patterns of their own: here one follows the
+    other, each from the end of the one before, with its own tempos (120 beats a minute until it sets one), and the
+    pedals up at its end.
+    """
+    if midi.format != FORMAT_OF_PATTERNS:
+        return midi
+    placed, begin = [], 0
+    for track in midi.tracks:
+        end = begin + track.end_tick
+        events = [event._replace(tick=begin + event.tick) for event in track.events]
+        channels = sorted({e.channel for e in events if e.kind == CONTROL_CHANGE and e.data1 == SUSTAIN_CONTROLLER})
+        events += [ChannelEvent(end, CONTROL_CHANGE, channel, SUSTAIN_CONTROLLER, 0) for channel in channels]
+        tempos = [(begin, DEFAULT_MICROSECONDS_PER_QUARTER), *((begin + tick, tempo) for tick, tempo in track.tempos)]
+        placed.append(Track(events, tempos, end))
+        begin = end
+    return MidiFile(midi.format, midi.division, placed)
+
+
+def find_instruments(midi: MidiFile) -> list[Instrument]:
     """Notes and controls by (program, channel, track), exactly as pretty_midi 0.2.11 groups and pairs them.
 
     A note-off ends every open note of its channel and pitch that began at an earlier tick; when none did, notes begun
@@ -121,109 +140,84 @@ def instruments(midi: MidiFile) -> list[Instrument]:
     return result
 
 
-def with_hanging_notes_ended(content: bytes) -> bytes:
-    """The file with note-offs of every pitch HANGING_TICKS after each track, in the channels that have notes.
-
-    So a reader that pairs each note-on with a note-off of its own shows the note-ons for which there was none left. A
-    file whose tracks do not end as they should comes back as it is.
-    """
-    parts, copied = [], 0
-    try:
-        for start, end in _chunks(content):
-            if content[end - 3 : end] != _END_OF_TRACK:
-                return content
-            track = content[start:end]
-            delta, offs = b"\xff\xff\xff\x7f", b""
-            for channel in range(16):
-                if NOTE_ON | channel in track:
-                    offs += delta + bytes((NOTE_OFF | channel, 0, 64)) + _EVERY_OFF
-                    delta = b"\0"
-            # What was the delta of the end of the track is now that of an empty event.
-            track = track[:-3] + _NOTHING + offs + b"\0" + _END_OF_TRACK
-            parts += [content[copied : start - 4], len(track).to_bytes(4, "big"), track]
-            copied = end
-    except InputError:
-        return content
-    return b"".join([*parts, content[copied:]])
+def read_length(data: bytes, position: int) -> tuple[int, int]:
+    """A variable-length quantity and the position after it. Raises ValueError for one over 35 bits, IndexError."""
+    value = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value = value << 7 | byte & 0x7F
+        if value > _LARGEST_LENGTH:
+            raise ValueError(value)
+        if byte < 0x80:
+            return value, position
 
 
-def has_late_tempos(content: bytes) -> bool:
-    """Whether a track after the first may hold tempo changes: true if their bytes occur there, in whatever meaning."""
-    first_end = next((end for _, end in _chunks(content)), len(content))
-    return content.find(b"\xff\x51\x03", first_end) >= 0
-
-
-def _chunks(content: bytes) -> Iterator[tuple[int, int]]:
-    """(start, end) of each track's data; chunks of other kinds are passed over, as the specification asks."""
-    position = 8 + max(6, int.from_bytes(content[4:8], "big"))
-    while position + 8 <= len(content):
-        kind, length = (
-            content[position : position + 4],
-            int.from_bytes(content[position + 4 : position + 8], "big"),
-        )
-        start = position + 8
-        if kind == b"MTrk":
-            if start + length > len(content):
-                raise InputError(
-                    f"damaged MIDI file: the track at byte {position} should hold {length:,} bytes, "
-                    f"but the file ends after {len(content) - start:,}."
-                )
-            yield start, start + length
-        position = start + length
-
-
-def _track(content: bytes, position: int, end: int) -> Track:
+def _parse_track(data: bytes, begin: int) -> Track:
+    """The events of a track's data, which starts at byte `begin` of the file."""
     track = Track()
-    tick = status = 0
+    tick = position = status = 0
     try:
-        while position < end:
-            delta = 0
-            while True:
-                byte = content[position]
-                position += 1
-                delta = delta << 7 | byte & 0x7F
-                if byte < 0x80:
-                    break
+        while position < len(data):
+            delta = data[position]
+            position += 1
+            if delta >= 0x80:
+                delta, position = read_length(data, position - 1)
             tick += delta
-            byte = content[position]
+            byte = data[position]
+            if byte >= SYSEX:
+                position, is_end = _read_system_event(data, position, begin, tick, track)
+                if is_end:
+                    break
+                continue
             if byte >= 0x80:
                 position += 1
-                if byte >= _SYSEX:
-                    position = _system_event(content, position, byte, tick, track)
-                    continue
                 status = byte
-            if not status:
+            elif not status:
                 raise InputError(
-                    f"damaged MIDI file: data byte 0x{byte:02x} at byte {position} without a status before it."
+                    f"damaged MIDI file: data byte 0x{byte:02x} at byte {begin + position} without a status before it."
                 )
             kind = status & 0xF0
             size = _DATA_BYTES[kind]
-            data1 = content[position] & 0x7F
-            data2 = content[position + 1] & 0x7F if size == 2 else 0
+            data1 = data[position]
+            data2 = data[position + 1] if size == 2 else 0
+            if (data1 | data2) >= 0x80:
+                if kind in _READ_KINDS:
+                    _refuse_data(data, position, begin, status)
+                data1, data2 = data1 & 0x7F, data2 & 0x7F
             position += size
             track.events.append(ChannelEvent(tick, kind, status & 0x0F, data1, data2))
     except IndexError:
-        raise InputError(f"damaged MIDI file: it ends at byte {len(content)}, within an event.") from None
+        position = len(data) + 1
+    except ValueError:
+        raise InputError(f"damaged MIDI file: a length of more than 35 bits after byte {begin + position}.") from None
+    if position > len(data):
+        raise InputError(f"damaged MIDI file: its track ends at byte {begin + len(data)}, within an event.")
+    track.end_tick = tick
     return track
 
 
-def _system_event(content: bytes, position: int, status: int, tick: int, track: Track) -> int:
-    """Reads a meta or system-exclusive event whose status was just read; the position after it."""
-    if status not in (_META, _SYSEX, _ESCAPE):
+def _read_system_event(data: bytes, position: int, begin: int, tick: int, track: Track) -> tuple[int, bool]:
+    """Reads a meta, system-exclusive or other system event; the position after it, and whether it ends the track."""
+    status = data[position]
+    if status not in (META, SYSEX, ESCAPE):
         if status not in _SYSTEM_DATA_BYTES:
-            raise InputError(f"damaged MIDI file: undefined status 0x{status:02x} at byte {position - 1}.")
-        return position + _SYSTEM_DATA_BYTES[status]
-    meta = -1
-    if status == _META:
-        meta = content[position]
-        position += 1
-    length = 0
-    while True:
-        byte = content[position]
-        position += 1
-        length = length << 7 | byte & 0x7F
-        if byte < 0x80:
-            break
+            raise InputError(f"damaged MIDI file: undefined status 0x{status:02x} at byte {begin + position}.")
+        return position + 1 + _SYSTEM_DATA_BYTES[status], False
+    meta = data[position + 1] if status == META else -1
+    length, position = read_length(data, position + (2 if status == META else 1))
+    if meta == _END_OF_TRACK:
+        return position, True
     if meta == _TEMPO and length == 3:
-        track.tempos.append((tick, int.from_bytes(content[position : position + 3], "big")))
-    return position + length
+        track.tempos.append((tick, int.from_bytes(data[position : position + 3], "big")))
+    return position + length, False
+
+
+def _refuse_data(data: bytes, position: int, begin: int, status: int) -> None:
+    """Raises InputError for the first byte of a message that should be data (0…127) and is not."""
+    while data[position] < 0x80:
+        position += 1
+    raise InputError(
+        f"damaged MIDI file: 0x{data[position]:02x} at byte {begin + position}, where a message of status "
+        f"0x{status:02x} has data of 0…127."
+    )

@@ -1,6 +1,6 @@
 """The notes of a piece, as parallel arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,13 @@ class Notes:
     def empty() -> "Notes":
         """No notes."""
         return Notes.of([])
+
+    @staticmethod
+    def joined(parts: Sequence["Notes"]) -> "Notes":
+        """All notes of all parts, part after part."""
+        columns = [(part.onset_s, part.offset_s, part.pitch, part.velocity) for part in (*parts, Notes.empty())]
+        onset_s, offset_s, pitch, velocity = (np.concatenate(column) for column in zip(*columns, strict=True))
+        return Notes(onset_s, offset_s, pitch, velocity)
 
     def __len__(self) -> int:
         return len(self.onset_s)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from aeolian.errors import InputError
-from aeolian.formats.midi import read_midi, read_parts
+from aeolian.formats.midi import read_midi, read_score
 from aeolian.music.notes import Notes
 from aeolian.music.pedal import PedalEvents
-from aeolian.transcription.training.performance import joined, separated
+from aeolian.transcription.training.performance import separated
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -92,10 +92,10 @@ def _table(path: Path) -> Notes:
 
 def read_song(path: Path, name: str) -> Song:
     """All parts of a MIDI file but drums, as one piano. Raises InputError for a file that is none, or nearly empty."""
-    parts = [part for part in read_parts(path) if not part.is_drum]
+    parts = [part for part in read_score(path).parts if not part.is_drum]
     if sum(len(part.notes) for part in parts) < SHORTEST_SONG_NOTES:
         raise InputError(f"has fewer than {SHORTEST_SONG_NOTES} notes.")
-    notes = joined([part.notes for part in parts]).sorted()
+    notes = Notes.joined([part.notes for part in parts]).sorted()
     times_s = np.concatenate([part.pedal.time_s for part in parts])
     values = np.concatenate([part.pedal.value for part in parts])
     order = np.argsort(times_s, kind="stable")

@@ -125,14 +125,7 @@ def _doubled(notes: Notes, rng: np.random.Generator) -> Notes:
     """Some notes in octaves: thicker than the song."""
     chosen = notes.take(rng.random(len(notes)) < 0.3)
     octave = Notes(chosen.onset_s, chosen.offset_s, chosen.pitch + 12 * int(rng.choice([-1, 1])), chosen.velocity)
-    return joined([notes, octave])
-
-
-def joined(parts: list[Notes]) -> Notes:
-    """All notes of all parts, part after part."""
-    columns = [(p.onset_s, p.offset_s, p.pitch, p.velocity) for p in parts]
-    onset_s, offset_s, pitch, velocity = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Notes(onset_s, offset_s, pitch, velocity)
+    return Notes.joined([notes, octave])
 
 
 def _touched(notes: Notes, rng: np.random.Generator, play: Play) -> Notes:
