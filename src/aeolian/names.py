@@ -49,6 +49,8 @@ AUDIO_EXTENSIONS = frozenset({
     "spx", "wav", "wave", "aif", "aiff", "aifc", "afc", "wma", "asf", "webm", "mka",
     "mkv", "mov", "ape", "wv", "tta", "ac3", "amr", "au", "caf",
 })  # fmt: skip
+# MIDI files, those with words for karaoke and those in a RIFF wrapper among them.
+MIDI_EXTENSIONS = frozenset({"mid", "midi", "kar", "rmi"})
 _PLAIN_EXTENSION = "mp3"
 _FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 _MAX_STEM_CHARACTERS = 120
@@ -57,6 +59,11 @@ _MAX_STEM_CHARACTERS = 120
 def named_as_audio(path: str) -> bool:
     """Whether the name promises a recording, by its extension in any case."""
     return PurePosixPath(path).suffix.lower().lstrip(".") in AUDIO_EXTENSIONS
+
+
+def named_as_midi(path: str) -> bool:
+    """Whether the name promises a MIDI file, by its extension in any case."""
+    return PurePosixPath(path).suffix.lower().lstrip(".") in MIDI_EXTENSIONS
 
 
 def printable(name: str) -> str:
@@ -134,7 +141,7 @@ def standard_stem(path: str) -> str:
     """The standard name, without extension, of the file at this relative path: `Sub/My Söng.MP3` → `sub-mysong`."""
     pure = PurePosixPath(path)
     extension = pure.suffix.lower().lstrip(".")
-    named = pure.with_suffix("") if extension in AUDIO_EXTENSIONS | {"mid", "midi"} else pure
+    named = pure.with_suffix("") if extension in AUDIO_EXTENSIONS | MIDI_EXTENSIONS else pure
     text = transliterate("-".join(named.parts)).lower()
     text = re.sub(r"\s+", "", text)
     text = re.sub(r"[^a-z0-9._-]+", "-", text)

@@ -1,9 +1,11 @@
 """Our tokens are note-seq's, token for token: over the samples, and over hundreds of real files where they are.
 
 note-seq is the oracle: pretty_midi's reading of the file, `apply_sustain_control_changes`,
-`quantize_note_sequence_absolute(…, 100)`, `Performance`, `PerformanceOneHotEncoding`.
+`quantize_note_sequence_absolute(…, 100)`, `Performance`, `PerformanceOneHotEncoding`. In two things we differ on
+purpose, and the oracle is told: tempos count in whatever track they stand, and drums are left out.
 """
 
+import io
 import random
 import tarfile
 import tempfile
@@ -26,9 +28,39 @@ ENCODING = PerformanceOneHotEncoding(num_velocity_bins=32, max_shift_steps=100)
 
 
 def note_seq_tokens(path: Path) -> list[int]:
-    sequence = sequences_lib.apply_sustain_control_changes(midi_io.midi_file_to_note_sequence(str(path)))
+    sequence = sequences_lib.apply_sustain_control_changes(midi_io.midi_to_note_sequence(with_tempos_first(path)))
+    piano = [note for note in sequence.notes if not note.is_drum]
+    del sequence.notes[:]
+    sequence.notes.extend(piano)
     quantised = sequences_lib.quantize_note_sequence_absolute(sequence, 100)
     return [ENCODING.encode_event(e) for e in Performance(quantised, num_velocity_bins=32, max_shift_steps=100)]
+
+
+def with_tempos_first(path: Path) -> bytes:
+    """The file's bytes; if any track but the first has tempos, with all of them in a track of their own before it."""
+    content = path.read_bytes()
+    try:
+        midi = mido.MidiFile(file=io.BytesIO(content))
+    except (OSError, EOFError, ValueError, KeyError, IndexError):
+        return content
+    if not any(message.type == "set_tempo" for track in midi.tracks[1:] for message in track):
+        return content
+    tempos = []
+    for track in midi.tracks:
+        tick = 0
+        for message in track:
+            tick += message.time
+            if message.type == "set_tempo":
+                tempos.append((tick, message))
+    first, last = mido.MidiTrack(), 0
+    for tick, message in sorted(tempos, key=lambda tempo: tempo[0]):
+        first.append(message.copy(time=tick - last))
+        last = tick
+    midi.tracks.insert(0, first)
+    midi.type = 1
+    buffer = io.BytesIO()
+    midi.save(file=buffer)
+    return buffer.getvalue()
 
 
 def check(paths: list[Path]) -> tuple[int, list[str]]:

@@ -3,8 +3,8 @@
 symusic reads them, in about a hundredth of pretty_midi's time. The two differ where a pitch is struck again before it
 is released: symusic lets the next note-off end the oldest note, pretty_midi all of them. What pretty_midi would do is
 worked out from symusic's answer; where that leaves a doubt, where several programs share a track, or where symusic
-would misread the file (`formats.smf_scan`), it is read again, event by event, by `formats.smf`. Times are pretty_midi's:
-float64, in its order of operations.
+would misread the file (`formats.smf_scan`), it is read again, event by event, by `formats.smf`. Times are
+pretty_midi's: float64, in its order of operations.
 
 Where pretty_midi and note-seq are wrong about a file, it is read as the specification has it, and what was odd about
 it is said: tempos count in whatever track they stand, patterns of format 2 follow one another, and drums are no notes

@@ -54,6 +54,7 @@ def find_chunks(content: bytes) -> Chunks:
     if stop - begin < _HEADER_BYTES:
         raise InputError(f"damaged MIDI file: it ends at byte {stop}, within its header of {_HEADER_BYTES} bytes.")
     length, file_format, announced, division = struct.unpack(">LHHH", content[begin + 4 : begin + _HEADER_BYTES])
+    unit = _read_division(division)
     remarks: list[str] = []
     if file_format > _LAST_FORMAT:
         remarks.append(f"there is no MIDI format {file_format}; it is read as format 1")
@@ -63,7 +64,7 @@ def find_chunks(content: bytes) -> Chunks:
         raise InputError("damaged MIDI file: no track in it.")
     if len(tracks) != announced:
         remarks.append(f"its header names {announced} tracks, and {len(tracks)} are there")
-    return Chunks(content, file_format, _read_division(division), tracks, remarks)
+    return Chunks(content, file_format, unit, tracks, remarks)
 
 
 def _read_division(division: int) -> Division:
@@ -96,7 +97,7 @@ def _unwrap(content: bytes) -> tuple[int, int]:
         start, end = position + 8, position + 8 + length
         if kind == b"data" and content[start : start + 4] == b"MThd":
             # Without its own length, or with one too great, the chunk ends with the file.
-            return start, end if _HEADER_BYTES <= length and end <= len(content) else len(content)
+            return start, end if length >= _HEADER_BYTES and end <= len(content) else len(content)
         position = end + (length % 2 if content[end : end + 4] not in _RIFF_KINDS else 0)
     if (start := content.find(b"MThd", 12)) < 0:
         raise InputError("damaged MIDI file: a RIFF file of the kind RMID without a MIDI file in it.")

@@ -53,9 +53,9 @@ def wrap_for_symusic(chunks: Chunks) -> bytes:
     """The file's tracks in a header that symusic takes, each with its number for a name.
 
     In place of the end of each track stands a marker END_MARK, by which a reader shows that it got there event by
-    event. After it, HANGING_TICKS later, come note-offs of every pitch in the channels that have notes: so a reader that
-    pairs each note-on with a note-off of its own shows the note-ons for which there was none left. The tracks must be
-    `is_plain`.
+    event. After it, HANGING_TICKS later, come note-offs of every pitch in the channels that have notes: so a reader
+    that pairs each note-on with a note-off of its own shows the note-ons for which there was none left. The tracks must
+    be `is_plain`.
     """
     mark = _MARKER + bytes([len(END_MARK)]) + END_MARK.encode()
     head = b"MThd\0\0\0\6\0\1" + len(chunks.tracks).to_bytes(2, "big")
@@ -100,8 +100,8 @@ def _has_short_times(values: npt.NDArray[np.uint8]) -> bool:
     high = values >= 0x80
     pairs = high[1:] & high[:-1]
     triples = pairs[1:] & high[:-2]
-    counts = (len(values), np.count_nonzero(high), np.count_nonzero(pairs), np.count_nonzero(triples))
-    if sum(int(count) << 7 * (place + 1) for place, count in enumerate(counts)) <= _LARGEST_TICK:
+    counts = [len(values), *(int(np.count_nonzero(at)) for at in (high, pairs, triples))]
+    if sum(count << 7 * (place + 1) for place, count in enumerate(counts)) <= _LARGEST_TICK:
         return True
     # The sum of all that could be read as a time: each byte counts by how many bytes it is from the end.
     seven = (values & 0x7F).astype(np.int64)

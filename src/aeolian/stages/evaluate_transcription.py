@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import InputError, UsageError
+from aeolian.names import named_as_midi
 from aeolian.stages.folders import input_files
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
@@ -76,24 +77,24 @@ def evaluate(config: Config) -> list[System]:
 
 
 def _references(folder: Path) -> list[Reference]:
-    from aeolian.transcription.training.corpus import MIDI_SUFFIXES, TABLE_SUFFIXES, paired_files, read_truth
+    from aeolian.transcription.training.corpus import TABLE_SUFFIXES, paired_files, read_truth
 
     everything = _files(folder)
     audio_of = {truth: audio for audio, truth in paired_files(everything)}
-    files = sorted(path for path in everything if path.suffix.lower() in (*MIDI_SUFFIXES, *TABLE_SUFFIXES))
+    files = sorted(path for path in everything if named_as_midi(path.name) or path.suffix.lower() in TABLE_SUFFIXES)
     stems = {truth.with_suffix("") for truth in audio_of}
     found = []
     for path in files:
         if path not in audio_of and path.with_suffix("") in stems:
             continue  # the same notes once more, in another format
         try:
-            notes = read_truth(path)
+            notes, keys = read_truth(path), _keys(path)
         except InputError as error:
             log.warning("evaluate: %s: %s", path.name, error)
             continue
         if len(notes):
             name = path.relative_to(folder).with_suffix("").as_posix()
-            found.append(Reference(name, notes, _keys(path), audio_of.get(path)))
+            found.append(Reference(name, notes, keys, audio_of.get(path)))
     if not found:
         raise UsageError(f"{folder} holds no true notes.", remedy="NAME.mid, .midi, .tsv or .txt, as in MAPS.")
     return found
@@ -107,22 +108,26 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _keys(path: Path) -> "Notes | None":
-    """The notes as the keys have them, if the file has a pedal."""
-    from aeolian.formats.midi import read_midi, read_parts
-    from aeolian.transcription.training.corpus import MIDI_SUFFIXES
+    """The notes as the keys have them, if the file has a pedal. Says what is to be said of the file."""
+    from aeolian.formats.midi import read_score
     from aeolian.transcription.training.performance import separated
 
-    if path.suffix.lower() not in MIDI_SUFFIXES or not any(len(part.pedal.time_s) for part in read_parts(path)):
+    if not named_as_midi(path.name):
         return None
-    return separated(read_midi(path, sustain=False))
+    score = read_score(path)
+    for remark in score.remarks:
+        log.warning("evaluate: %s: %s", path.name, remark)
+    if not any(len(part.pedal.time_s) for part in score.parts if not part.is_drum):
+        return None
+    return separated(score.notes(sustain=False))
 
 
 def _given(folder: Path, references: list[Reference]) -> Iterator["Notes"]:
     """The transcription of each reference; one that is not there, or cannot be read, found nothing."""
-    from aeolian.formats.midi import read_midi
+    from aeolian.formats.midi import read_score
     from aeolian.music.notes import Notes
 
-    files = {path.stem: path for path in sorted(_files(folder)) if path.suffix.lower() in (".mid", ".midi")}
+    files = {path.stem: path for path in sorted(_files(folder)) if named_as_midi(path.name)}
     known = {Path(reference.name).name for reference in references}
     if not known & set(files):
         raise UsageError(f"{folder} holds no transcription of any reference.", remedy="Name them NAME.mid.")
@@ -135,10 +140,14 @@ def _given(folder: Path, references: list[Reference]) -> Iterator["Notes"]:
             yield Notes.empty()
             continue
         try:
-            yield read_midi(path)
+            score = read_score(path)
         except InputError as error:
             log.warning("evaluate: %s: %s; it counts as empty", path.name, error)
             yield Notes.empty()
+            continue
+        for remark in score.remarks:
+            log.warning("evaluate: %s: %s", path.name, remark)
+        yield score.notes()
 
 
 def _heard(backend: str, config: Config, references: list[Reference], show: Report) -> System:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from aeolian.transformer.weights import Weights
 
 log = logging.getLogger(__name__)
-EXTENSIONS = frozenset({".mid", ".midi"})
-
-
 DEFAULT_MODEL = "aeolian-piano-v1"
 DEFAULT_FOLDER = Path("generated-music")
 BRIDGES = 8
@@ -126,7 +123,9 @@ def _run_file(config: Config, model: "ModelConfig", weights: "Weights") -> None:
     target = target / name if target.is_dir() else target
     output_folder(target.parent)
     with progress("generating") as show:
-        written, _ = _generate(config, model, weights, config.inputs, target, show)
+        written, details = _generate(config, model, weights, config.inputs, target, show)
+    for remark in details["remarks"]:
+        log.warning("generate: %s: %s", config.inputs, remark)
     for path in written:
         log.info("generate: %s", path)
 
@@ -136,9 +135,11 @@ def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "We
     report = StageReport("generate")
     found = input_files(inputs, report)
     relative = {path: path.relative_to(inputs).as_posix() for path in found}
-    seeds = [path for path in found if path.suffix.lower() in EXTENSIONS]
+    seeds = [path for path in found if names.named_as_midi(path.name)]
     if not seeds and not report.count("failed") and not in_worker():
-        raise UsageError(f"No MIDI file (.mid, .midi) in {inputs}.", remedy="Name a folder that holds seeds.")
+        raise UsageError(
+            f"No MIDI file (.mid, .midi, .kar, .rmi) in {inputs}.", remedy="Name a folder that holds seeds."
+        )
     output = output_folder(config.save_path or DEFAULT_FOLDER)
     for path in found:
         if path not in seeds:
@@ -164,6 +165,7 @@ def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "We
             if isinstance(outcome, InputError):
                 raise outcome
             entry.outputs, entry.details = outcome
+            report.say_remarks(entry)
     report.close(output)
 
 
@@ -179,10 +181,11 @@ def _generate(
 
     Raises InputError if the seed cannot be read.
     """
-    from aeolian.formats.midi import read_midi, write_midi
+    from aeolian.formats.midi import Score, read_score, write_midi
     from aeolian.music.codec import decode, encode
 
-    seed_events = encode(read_midi(source)) if source else np.empty(0, np.int16)
+    score = read_score(source) if source else Score([])
+    seed_events = encode(score.notes())
     prime = seed_events[: config.prime or None]
     if source and not len(prime):
         log.info("generate: %s has no notes: the music starts from nothing", source.name)
@@ -202,6 +205,7 @@ def _generate(
         "new_events": config.length,
         "notes": sum(map(len, songs)),
         "seconds": round(sum(notes.end_s for notes in songs), 2),
+        "remarks": score.remarks,
     }
 
 
@@ -268,15 +272,18 @@ def _wishes(config: Config) -> "Wishes":
 
 def _goal(path: Path) -> "Tokens":
     """The events to lead over to. Raises UsageError if there are none."""
-    from aeolian.formats.midi import read_midi
+    from aeolian.formats.midi import read_score
     from aeolian.music.codec import encode
 
     try:
-        goal = encode(read_midi(path))
+        score = read_score(path)
+        goal = encode(score.notes())
     except (InputError, OSError) as error:
         raise UsageError(f"--bridge_to {path} cannot be read: {error}.") from None
     if not len(goal):
         raise UsageError(f"--bridge_to {path} has no notes to lead over to.")
+    for remark in score.remarks:
+        log.warning("generate: %s: %s", path, remark)
     return goal
 
 

@@ -5,36 +5,38 @@ from pathlib import Path
 
 from aeolian.errors import InputError, UsageError
 from aeolian.formats.song_example import SongExample
+from aeolian.names import named_as_midi
 from aeolian.stages.folders import input_files
 from aeolian.stages.progress import Report
 from aeolian.stages.report import StageReport
-
-MIDI_EXTENSIONS = frozenset({".mid", ".midi"})
 
 
 def read_pieces(folder: Path, stage: str, show: Report) -> list[SongExample]:
     """Every piece below `folder` with any note in it: MIDI files, encoded (and of no split: `train`), and TFRecords.
 
-    So what a model plays and what it was trained on are measured alike. Unusable files are named on stderr and left
-    out. Raises UsageError if nothing is left.
+    Drums are left out. So what a model plays and what it was trained on are measured alike. Unusable files are named on
+    stderr and left out. Raises UsageError if nothing is left.
     """
-    from aeolian.formats.midi import read_midi
+    from aeolian.formats.midi import read_score
     from aeolian.formats.song_example import read_songs
     from aeolian.music.codec import encode
 
     report = StageReport(stage)
-    files = [path for path in input_files(folder, report) if path.suffix.lower() in {*MIDI_EXTENSIONS, ".tfrecord"}]
+    files = [path for path in input_files(folder, report) if named_as_midi(path.name) or path.suffix == ".tfrecord"]
     pieces: list[SongExample] = []
     for done, path in enumerate(files, start=1):
         name = path.name if path == folder else path.relative_to(folder).as_posix()
-        with report.entry(name):
+        with report.entry(name) as entry:
             if path.suffix == ".tfrecord":
                 found = list(read_songs(path))
             else:
-                found = [SongExample(name.removesuffix(path.suffix), "train", encode(read_midi(path)))]
+                score = read_score(path)
+                entry.details["remarks"] = score.remarks
+                found = [SongExample(name.removesuffix(path.suffix), "train", encode(score.notes()))]
             found = [piece for piece in found if len(piece.tokens)]
             if not found:
-                raise InputError("no notes in it.")
+                raise InputError(f"{'; '.join(['no notes in it', *entry.details.get('remarks', ())])}.")
+            report.say_remarks(entry)
             pieces += found
         show(done, len(files), name)
     if not pieces:

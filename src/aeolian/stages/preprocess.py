@@ -16,8 +16,8 @@ from aeolian.stages.report import Entry, StageReport, in_worker
 class Config:
     """Turns MIDI files into training examples: one TFRecord of event tokens for each song.
 
-    The sustain pedal is applied, time is counted in steps of 10 ms, velocity in 32 bins: Magenta's performance
-    encoding. A song's place in training, validation or test follows from its content, so it never moves.
+    Drums are left out. The sustain pedal is applied, time is counted in steps of 10 ms, velocity in 32 bins: Magenta's
+    performance encoding. A song's place in training, validation or test follows from its content, so it never moves.
     """
 
     midi_dir: Path = option(positional=True, help="Folder of MIDI files.")
@@ -28,7 +28,7 @@ class Config:
 
 def run(config: Config) -> None:
     """Runs the stage. Raises UsageError for folders that cannot be used."""
-    from aeolian.formats.midi import read_midi
+    from aeolian.formats.midi import read_score
     from aeolian.formats.song_example import SongExample, write_song
     from aeolian.music.codec import encode
 
@@ -41,9 +41,10 @@ def run(config: Config) -> None:
 
     def convert(path: Path, entry: Entry) -> None:
         stem = stems[relative[path]]
-        notes = read_midi(path)
+        score = read_score(path)
+        notes = score.notes()
         if not len(notes):
-            raise InputError("no notes in it.")
+            raise InputError(f"{'; '.join(['no notes in it', *score.remarks])}.")
         tokens = encode(notes)
         split = split_of(tokens.tobytes(), config.validation_percent, config.test_percent)
         target = output / f"{stem}.tfrecord"
@@ -55,7 +56,9 @@ def run(config: Config) -> None:
             "tokens": len(tokens),
             "split": split,
             "seconds": round(notes.end_s, 2),
+            "remarks": score.remarks,
         }
+        report.say_remarks(entry)
 
     with progress("preprocessing") as show:
         for done, path in enumerate(files, start=1):

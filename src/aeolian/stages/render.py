@@ -1,6 +1,6 @@
-"""MIDI to sound and picture: what the model wrote, to be heard and seen.
+"""MIDI to sound and picture: what the model wrote, to be heard and seen. One instrument plays all parts but drums.
 
-Each `.mid` below the input becomes `<stem>.wav` and, unless told otherwise, `<stem>.png`.
+Each MIDI file below the input becomes `<stem>.wav` and, unless told otherwise, `<stem>.png`.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from aeolian.errors import InputError, UsageError
-from aeolian.names import assign_stems
+from aeolian.names import assign_stems, named_as_midi
 from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import progress
 from aeolian.stages.report import StageReport, in_worker
 
 STAGE = "render"
-EXTENSIONS = frozenset({".mid", ".midi"})
 _PERCENT = 100
 
 
@@ -46,9 +45,11 @@ def run(config: Config) -> None:
     found = input_files(config.input, summary)
     folder = config.input if config.input.is_dir() else config.input.parent
     names = [path.relative_to(folder).as_posix() for path in found]
-    songs = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
+    songs = [name for name in names if named_as_midi(name)]
     if not songs and not summary.count("failed") and not in_worker():
-        raise UsageError(f"No MIDI file (.mid, .midi) in {config.input}.", remedy="Name a folder that holds some.")
+        raise UsageError(
+            f"No MIDI file (.mid, .midi, .kar, .rmi) in {config.input}.", remedy="Name a folder that holds some."
+        )
     output = output_folder(config.output)
     for name in sorted(set(names) - set(songs)):
         summary.skip(name, "not a MIDI file by its name")
@@ -63,6 +64,7 @@ def run(config: Config) -> None:
 
             with summary.entry(name) as entry:
                 entry.outputs, entry.details = render_file(config, folder / name, output / stems[name], advance)
+                summary.say_remarks(entry)
             report((i + 1) * _PERCENT, len(songs) * _PERCENT, name)
     summary.close(output)
 
@@ -74,13 +76,14 @@ def render_file(
 
     Returns their names and what the report tells of them. Raises InputError for a piece that cannot be played.
     """
-    from aeolian.formats.midi import read_midi
+    from aeolian.formats.midi import read_score
     from aeolian.formats.wav import WavWriter
     from aeolian.rendering import piano_roll, synthesis
 
-    notes = read_midi(source)
+    score = read_score(source)
+    notes = score.notes()
     if not len(notes):
-        raise InputError("has no notes, so there is nothing to play.")
+        raise InputError(f"{'; '.join(['has no notes, so there is nothing to play', *score.remarks])}.")
     if notes.end_s > config.max_hours * 3600:
         raise InputError(
             f"lasts {notes.end_s / 3600:.1f} hours, which is more than {config.max_hours:g}.",
@@ -106,6 +109,7 @@ def render_file(
         "notes": len(notes),
         "duration_s": round(frames / config.sample_rate, 3),
         "sample_rate_hz": config.sample_rate,
+        "remarks": score.remarks,
     }
 
 

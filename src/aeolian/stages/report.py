@@ -62,6 +62,11 @@ class StageReport:
         self.entries.append(Entry(printable(name), "failed", reason=reason))
         log.warning("%s: %s: %s", self.stage, printable(name), reason)
 
+    def say_remarks(self, entry: Entry) -> None:
+        """Says on stderr what a user should know of an input that went well: the `remarks` of its details."""
+        for remark in entry.details.get("remarks", ()):
+            log.warning("%s: %s: %s", self.stage, entry.input, remark)
+
     def skip(self, name: str, reason: str) -> None:
         """Records an input that is not this stage's business (a picture among the songs)."""
         self.entries.append(Entry(printable(name), "skipped", reason=reason))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from with_drums import write_with_drums
 
 from aeolian.cli.main import main
 from aeolian.formats.midi import read_midi, write_midi
@@ -14,6 +15,7 @@ from aeolian.formats.song_example import SongExample, write_song
 from aeolian.music.codec import encode
 from aeolian.music.notes import Notes
 from aeolian.stages.model_folder import write_model
+from aeolian.stages.pieces import read_pieces
 from aeolian.transformer.config import preset
 from aeolian.transformer.weights import expected_shapes
 
@@ -50,6 +52,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nothing = {name: np.zeros(shape, np.float32) for name, shape in expected_shapes(config).items()}
     write_model(folder, config, nothing, about={}, texts={})
     return folder
+
+
+def test_drums_of_a_piece_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "pieces").mkdir()
+    tune = Notes.of([(0.4 * n, 0.4 * n + 0.3, 60 + n % 7, 64) for n in range(20)])
+    write_with_drums(tmp_path / "pieces" / "band.mid", tune, drums=4)
+    write_with_drums(tmp_path / "pieces" / "drums.mid", Notes.empty(), drums=2)
+    (piece,) = read_pieces(tmp_path / "pieces", "evaluate", lambda *_: None)
+    assert piece.tokens.tolist() == encode(tune).tolist()
+    assert "evaluate: band.mid: 4 drum notes (channel 10) left out" in caplog.text
+    assert "evaluate: drums.mid: no notes in it; 2 drum notes (channel 10) left out." in caplog.text
 
 
 def test_music_as_a_table(music: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import symusic
 from click.testing import CliRunner
+from with_drums import write_with_drums
 
 from aeolian.cli.main import main
 from aeolian.errors import UsageError
@@ -44,6 +45,19 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     write_midi(found / "pedal.mid", Notes.of([(0.0, 0.5, 60, 64)]))
     write_midi(found / "other.mid", TUNE)
     return truth, found
+
+
+def test_drums_are_no_notes_of_either_side_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "found").mkdir()
+    write_with_drums(tmp_path / "truth" / "tune.mid", TUNE, drums=4)
+    write_with_drums(tmp_path / "truth" / "drums.mid", Notes.empty(), drums=2)
+    write_with_drums(tmp_path / "found" / "tune.mid", TUNE, drums=3)
+    (system,) = as_dict(evaluate(Config(tmp_path / "truth", tmp_path / "found"))).values()
+    assert system["by_piece"].keys() == {"tune"}
+    assert system["by_piece"]["tune"]["reference_notes"] == system["by_piece"]["tune"]["estimated_notes"] == len(TUNE)
+    for said in ("tune.mid: 4 drum", "drums.mid: 2 drum", "tune.mid: 3 drum"):
+        assert said in caplog.text
 
 
 def test_scores_of_a_folder_with_the_pedal_and_without(

@@ -10,6 +10,7 @@ import mido
 import numpy as np
 import pretty_midi
 import pytest
+from with_drums import write_with_drums
 
 from aeolian.errors import InputError, UsageError
 from aeolian.formats.midi import read_midi, write_midi
@@ -113,6 +114,22 @@ def test_without_a_seed_music_comes_from_nothing_into_a_folder_of_its_own(
 def test_songs_are_also_written_as_sound_and_picture(model: Path, seed: Path, tmp_path: Path) -> None:
     play(model, seed, tmp_path / "out" / "song.mid", render=True, length=20)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["song.mid", "song.png", "song.wav"]
+
+
+def test_drums_of_a_seed_are_left_out_and_said(
+    model: Path, seed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "seeds").mkdir()
+    write_with_drums(tmp_path / "seeds" / "band.mid", SEED, drums=5)
+    said = "5 drum notes (channel 10) left out"
+    assert play(model, tmp_path / "seeds" / "band.mid", tmp_path / "band.mid") == play(model, seed, tmp_path / "a.mid")
+    assert f"band.mid: {said}" in caplog.text
+    run(Config(model, tmp_path / "seeds", tmp_path / "out", length=100))
+    (entry,) = json.loads((tmp_path / "out" / "report.json").read_text())["inputs"]
+    assert entry["details"]["remarks"] == [said]
+    assert f"generate: band.mid: {said}" in caplog.text
+    play(model, seed, tmp_path / "b.mid", bridge_to=tmp_path / "seeds" / "band.mid", samples=2)
+    assert f"{tmp_path / 'seeds' / 'band.mid'}: {said}" in caplog.text
 
 
 def test_a_bridge_leads_over_to_another_song(model: Path, seed: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from with_drums import write_with_drums
 
 from aeolian.errors import AeolianError, UsageError
 from aeolian.formats.midi import write_midi
@@ -46,6 +47,19 @@ def test_bad_files_are_named_with_the_reason_and_stop_nothing(
     assert reasons["silence.mid"] == "no notes in it."
     assert all(name in caplog.text for name in reasons)
     assert len(list((tmp_path / "out").glob("*.tfrecord"))) == 2
+
+
+def test_drums_are_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "midi").mkdir()
+    write_with_drums(tmp_path / "midi" / "band.mid", Notes.of([(0.0, 0.5, 60, 64)]), drums=3)
+    write_with_drums(tmp_path / "midi" / "drums.mid", Notes.empty(), drums=1)
+    run(Config(tmp_path / "midi", tmp_path / "out"))
+    (song,) = read_songs(tmp_path / "out" / "band.tfrecord")
+    assert song.tokens.tolist() == [371, 60, 305, 188]
+    band, drums = json.loads((tmp_path / "out" / "report.json").read_text())["inputs"]
+    assert (band["details"]["notes"], band["details"]["remarks"]) == (1, ["3 drum notes (channel 10) left out"])
+    assert (drums["status"], drums["reason"]) == ("failed", "no notes in it; 1 drum note (channel 10) left out.")
+    assert "preprocess: band.mid: 3 drum notes (channel 10) left out" in caplog.text
 
 
 def test_a_worker_reports_on_stdout_and_never_fails_for_a_song(

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from with_drums import write_with_drums
 
 from aeolian.errors import AeolianError, UsageError
 from aeolian.formats.midi import write_midi
@@ -37,10 +38,28 @@ def test_good_files_are_rendered_and_bad_ones_are_named(folder: Path, tmp_path: 
     entries = {entry["input"]: entry for entry in report["inputs"]}
     assert (report["ok"], report["failed"], report["skipped"]) == (2, 2, 1)
     assert entries["My Tune.mid"]["outputs"] == ["mytune.wav", "mytune.png"]
-    assert entries["My Tune.mid"]["details"] == {"notes": 5, "duration_s": 4.1, "sample_rate_hz": 8_000}
+    assert entries["My Tune.mid"]["details"] == {
+        "notes": 5,
+        "duration_s": 4.1,
+        "sample_rate_hz": 8_000,
+        "remarks": [],
+    }
     assert "no notes" in entries["silent.mid"]["reason"]
     assert "damaged MIDI" in entries["broken.mid"]["reason"]
     assert entries["cover.jpg"]["status"] == "skipped"
+
+
+def test_drums_are_not_played_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "midi").mkdir()
+    write_midi(tmp_path / "midi" / "alone.mid", TUNE)
+    write_with_drums(tmp_path / "midi" / "band.kar", TUNE, drums=2)
+    write_with_drums(tmp_path / "midi" / "drums.mid", Notes.empty(), drums=2)
+    run(Config(tmp_path / "midi", tmp_path / "out", sample_rate=8_000))
+    assert (tmp_path / "out" / "band.wav").read_bytes() == (tmp_path / "out" / "alone.wav").read_bytes()
+    _, band, drums = json.loads((tmp_path / "out" / "report.json").read_text())["inputs"]
+    assert band["details"]["remarks"] == ["2 drum notes (channel 10) left out"]
+    assert drums["reason"] == "has no notes, so there is nothing to play; 2 drum notes (channel 10) left out."
+    assert "render: band.kar: 2 drum notes (channel 10) left out" in caplog.text
 
 
 def test_equal_input_gives_equal_bytes(folder: Path, tmp_path: Path) -> None:

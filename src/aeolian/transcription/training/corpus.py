@@ -17,10 +17,11 @@ from aeolian.errors import InputError
 from aeolian.formats.midi import read_midi, read_score
 from aeolian.music.notes import Notes
 from aeolian.music.pedal import PedalEvents
+from aeolian.names import MIDI_EXTENSIONS
 from aeolian.transcription.training.performance import separated
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
-MIDI_SUFFIXES = (".mid", ".midi")
+MIDI_SUFFIXES = tuple(f".{extension}" for extension in sorted(MIDI_EXTENSIONS))
 TABLE_SUFFIXES = (".tsv", ".txt")
 VALIDATION_ONE_IN = 20
 SHORTEST_SONG_NOTES = 30
