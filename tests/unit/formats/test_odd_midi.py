@@ -172,6 +172,35 @@ def test_meta_events_that_hold_too_little_end_nothing(path: Path) -> None:
         assert read(path, smf(b"\0" + meta + SCALE)) == SCALE_ROWS
 
 
+def in_time(*pitches: int, step_s: float = 0.5, begin_s: float = 0.0) -> list[tuple[float, float, int]]:
+    return [(begin_s + n * step_s, begin_s + (n + 1) * step_s, pitch) for n, pitch in enumerate(pitches)]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("drums-become-piano/one-drum.mid", []),
+        ("drums-become-piano/violin-and-drums.mid", in_time(60, 64, 67, 72, step_s=1)),
+        ("max-tick/maps-like.mid", [*in_time(60, 64, 67), (160.0, 160.5, 72)]),
+        ("midi-format2/format2.mid", in_time(60, 62, 64, 65) + in_time(67, 69, 71, 72, step_s=1, begin_s=2)),
+        ("midi-refused-own-reader-reads/mthd-long.mid", in_time(60, 62, 64, 65, 67, 69, 71, 72)),
+        ("midi-refused-own-reader-reads/vlq-5bytes-padded.mid", in_time(60, 62, 64)),
+        ("midi-rmid-info-first/rmid-info-first.mid", in_time(60, 62, 64, 65, 67, 69, 71, 72)),
+        ("midi-sysex-divided/split-spec.mid", in_time(60, 62, 64, 65, 67, 69, 71, 72, begin_s=0.3125)),
+        ("midi-sysex-running-status/scale-of-four.mid", in_time(60, 62, 64, 65)),
+        ("midi-tempo-later-track/tempo-track1.mid", in_time(60, 62, 64, 65, 67, 69, 71, 72, step_s=1)),
+    ],
+)
+def test_the_files_that_people_sent_are_read(
+    shared_data: Path, name: str, expected: list[tuple[float, float, int]]
+) -> None:
+    rows = read_score(shared_data.parent / "cases" / "field" / name).notes().rows()
+    assert [pitch for _, _, pitch, _ in rows] == [pitch for _, _, pitch in expected]
+    assert [on for on, *_ in rows] == pytest.approx([on for on, *_ in expected], abs=1e-3)
+    assert [off for _, off, *_ in rows] == pytest.approx([off for _, off, _ in expected], abs=1e-3)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_both_readers_and_mido_find_the_notes_that_were_written(rng: Random) -> None:
