@@ -1,5 +1,6 @@
 """What a program sees: /pfs, its environment, its standard input, and what becomes of what it writes."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,16 @@ def test_inputs_and_out_are_links(engine):
     assert lines(engine) == ["link", "link", "0", "1", "link", "1"]
 
 
+@differs("standard input and `env` become paths there")
 @pachyderm("server.TestPipelineEnv", "server.TestPipelineEnvVarAlias")
 @pytest.mark.parametrize(
     ("glob", "path"), [("/", "/pfs/in"), ("/*", "/pfs/in/d"), ("/d/*", "/pfs/in/d/f"), ("/d/f", "/pfs/in/d/f")]
 )
 def test_a_variable_named_like_the_input_is_its_path(engine, glob, path):
     assert run(engine, 'echo "$in" > /pfs/out/out', files={"d/f": "x"}, input=pfs("in", glob, name="in")) == success(1)
-    assert lines(engine) == [path]
+    [found] = lines(engine)
+    # A process of this machine is told where that is here.
+    assert found == path if engine.name == "pachyderm" else re.search(f"/scratch/[^/]+{path}$", found)
 
 
 @pachyderm("server.TestPipelineEnv", "server.TestPipelineJobHasAuthToken")
