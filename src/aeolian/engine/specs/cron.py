@@ -2,14 +2,15 @@
 
 Five fields (minute 0-59, hour 0-23, day of the month 1-31, month 1-12 or jan-dec, day of the week 0-6 or sun-sat), each
 a list of `*`, `?`, `n`, `n-m`, with `/step`; or @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; or
-`@every 1h30m`, which counts from the tick before. Where both kinds of day are restricted, either will do.
+`@every 1h30m`, which counts from the tick before; or @never. Where both kinds of day are restricted, either will do;
+a day that begins with a star, `*/2` too, is none of these: then both must fit.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from aeolian.engine.specs.durations import seconds
+from aeolian.engine.specs.durations import go_seconds
 from aeolian.errors import UsageError
 
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6))
@@ -28,7 +29,8 @@ _NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_PART = re.compile(r"(?:([*?])|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
+_PART = re.compile(r"(?:([*?])(?:-.*?)?|(\+?\w+)(?:-(\+?\w+))?)(?:/\+?(\d+))?", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 # The 29th of February comes after eight years at most; what has not come by then never does.
 _FAR = timedelta(days=8 * 366)
 _WINDOWS = tuple(timedelta(days=days) for days in (1 / 24, 1, 31, 366))
@@ -91,19 +93,34 @@ class Fields:
         return day.month in self.months and (in_month or in_week if self.either_day else in_month and in_week)
 
 
-Schedule = Every | Fields
+@dataclass(frozen=True)
+class Never:
+    """No tick but those made by hand."""
+
+    def next(self, after: datetime) -> None:
+        """None."""
+
+    def last(self, after: datetime, until: datetime) -> None:
+        """None."""
+
+
+Schedule = Every | Fields | Never
 
 
 def parse_schedule(text: str) -> Schedule:
     """The schedule that a cron input's `spec` describes. Raises `UsageError` with what is wrong and what is allowed."""
+    if text.strip() == "@never":
+        return Never()
     if text.startswith("@every "):
         try:
-            period = seconds(text.removeprefix("@every ").strip())
+            period = go_seconds(text.removeprefix("@every "))
         except ValueError:
             raise UsageError(f"{text!r} has no duration.", remedy='Write it as "@every 1h30m".') from None
         return Every(timedelta(seconds=max(int(period), 1)))
     if text.startswith("@") and text not in _NICKNAMES:
-        raise UsageError(f"{text!r} is no schedule.", remedy=f"There is {', '.join(_NICKNAMES)} and @every DURATION.")
+        raise UsageError(
+            f"{text!r} is no schedule.", remedy=f"There is {', '.join(_NICKNAMES)}, @never and @every DURATION."
+        )
     if "TZ=" in text:
         raise UsageError(f"{text!r} names a time zone.", remedy="Schedules are in UTC; leave it out.")
     words = _NICKNAMES.get(text, text).split()
@@ -118,9 +135,9 @@ def parse_schedule(text: str) -> Schedule:
 
 def parse_moment(text: str) -> datetime:
     """A time of RFC 3339, in UTC. Raises `ValueError`."""
+    if not _MOMENT.fullmatch(text):
+        raise ValueError(f"{text!r} is no time with its time zone")
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
     return moment.astimezone(UTC)
 
 
@@ -130,10 +147,12 @@ def moment_text(moment: datetime) -> str:
 
 
 def _field(text: str, name: str, low: int, high: int) -> tuple[set[int], bool]:
-    """The numbers of a field, and whether it is open: `*` or `?` without a step, as robfig/cron has it."""
+    """The numbers of a field, and whether a `*` or `?` is in it, with a step or without, as robfig/cron has it."""
     numbers: set[int] = set()
     is_open = False
-    for part in text.split(","):
+    for part in text.strip(",").split(","):
+        if not part and text.strip(","):
+            continue
         found = _PART.fullmatch(part)
         if found is None:
             raise _refused(part, name, low, high)
@@ -144,12 +163,13 @@ def _field(text: str, name: str, low: int, high: int) -> tuple[set[int], bool]:
         if start > end or width == 0:
             raise _refused(part, name, low, high)
         numbers |= set(range(start, end + 1, width))
-        is_open = is_open or bool(star and width == 1)
+        is_open = is_open or bool(star)
     return numbers, is_open
 
 
 def _number(text: str, name: str, low: int, high: int) -> int:
-    number = _NAMES.get(name, {}).get(text.lower(), int(text) if text.isdecimal() else -1)
+    digits = text.removeprefix("+")
+    number = _NAMES.get(name, {}).get(text.lower(), int(digits) if digits.isdecimal() and len(digits) < 19 else -1)
     if not low <= number <= high:
         raise _refused(text, name, low, high)
     return number

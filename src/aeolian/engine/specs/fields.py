@@ -1,8 +1,8 @@
 """Every field of a pipeline spec, its type, and what one machine does not apply.
 
 The list is that of the message `pps_v2.CreatePipelineRequest` (Pachyderm 2.12); a test holds it to the classes
-of pachyderm-sdk. A type is `str`, `int`, `float`, `bool`, `duration`, `time`, `json` (text that holds JSON), a
-list of one of them (`str[]`), `map` (text to text), or the name of another message (`Input`, `Input[]`).
+of pachyderm-sdk. A type is `str`, `int32`, `int64`, `uint64`, `float`, `bool`, `duration`, `time`, `json` (text that
+holds JSON), the name of an enum, a list of one of them (`str[]`), `map` (text to text), or the name of another message.
 """
 
 MESSAGES: dict[str, dict[str, str]] = {
@@ -28,7 +28,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "datum_timeout": "duration",
         "job_timeout": "duration",
         "salt": "str",
-        "datum_tries": "int",
+        "datum_tries": "int64",
         "scheduling_spec": "SchedulingSpec",
         "pod_spec": "json",
         "pod_patch": "json",
@@ -53,7 +53,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "image_pull_secrets": "str[]",
         "stdin": "str[]",
         "err_stdin": "str[]",
-        "accept_return_code": "int[]",
+        "accept_return_code": "int64[]",
         "debug": "bool",
         "user": "str",
         "working_dir": "str",
@@ -62,18 +62,18 @@ MESSAGES: dict[str, dict[str, str]] = {
         "datum_batching": "bool",
     },
     "SecretMount": {"name": "str", "key": "str", "mount_path": "str", "env_var": "str"},
-    "ParallelismSpec": {"constant": "int"},
-    "Egress": {"url": "str", "object_storage": "ObjectStorageEgress", "sql_database": "SqlDatabaseEgress"},
+    "ParallelismSpec": {"constant": "uint64"},
+    "Egress": {"URL": "str", "object_storage": "ObjectStorageEgress", "sql_database": "SqlDatabaseEgress"},
     "ObjectStorageEgress": {"url": "str"},
     "SqlDatabaseEgress": {
         "url": "str",
         "file_format": "SqlDatabaseEgressFileFormat",
         "secret": "SqlDatabaseEgressSecret",
     },
-    "SqlDatabaseEgressFileFormat": {"type": "str", "columns": "str[]"},
+    "SqlDatabaseEgressFileFormat": {"type": "FileFormatType", "columns": "str[]"},
     "SqlDatabaseEgressSecret": {"name": "str", "key": "str"},
     "ResourceSpec": {"cpu": "float", "memory": "str", "gpu": "GpuSpec", "disk": "str"},
-    "GpuSpec": {"type": "str", "number": "int"},
+    "GpuSpec": {"type": "str", "number": "int64"},
     "Input": {
         "pfs": "PfsInput",
         "join": "Input[]",
@@ -105,7 +105,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "all": "bool",
         "rate_limit_spec": "str",
         "size": "str",
-        "commits": "int",
+        "commits": "int64",
         "cron_spec": "str",
     },
     "PropagationSpec": {"never": "bool"},
@@ -118,17 +118,32 @@ MESSAGES: dict[str, dict[str, str]] = {
         "overwrite": "bool",
         "start": "time",
     },
-    "Service": {"internal_port": "int", "external_port": "int", "ip": "str", "type": "str"},
+    "Service": {"internal_port": "int32", "external_port": "int32", "ip": "str", "type": "str"},
     "Spout": {"service": "Service"},
-    "DatumSetSpec": {"number": "int", "size_bytes": "int", "per_worker": "int"},
+    "DatumSetSpec": {"number": "int64", "size_bytes": "int64", "per_worker": "int64"},
     "SchedulingSpec": {"node_selector": "map", "priority_class_name": "str"},
     "Commit": {"repo": "Repo", "id": "str", "branch": "Branch"},
     "Repo": {"name": "str", "type": "str", "project": "Project"},
     "Branch": {"repo": "Repo", "name": "str"},
     "Metadata": {"annotations": "map", "labels": "map"},
-    "Toleration": {"key": "str", "operator": "str", "value": "str", "effect": "str", "toleration_seconds": "int"},
+    "Toleration": {
+        "key": "str",
+        "operator": "TolerationOperator",
+        "value": "str",
+        "effect": "TaintEffect",
+        "toleration_seconds": "int64",
+    },
     "Determined": {"workspaces": "str[]"},
 }
+
+ENUMS: dict[str, tuple[str, ...]] = {
+    "TolerationOperator": ("EMPTY", "EXISTS", "EQUAL"),
+    "TaintEffect": ("ALL_EFFECTS", "NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"),
+    "FileFormatType": ("UNKNOWN", "CSV", "JSON", "PARQUET"),
+}
+
+# Of these fields of a message one alone may be there.
+ONE_OF: dict[str, tuple[str, ...]] = {"Egress": ("object_storage", "sql_database")}
 
 # Legal, and without effect on one machine: the reason is told once, when the pipeline is made.
 NOT_APPLIED: dict[tuple[str, str], str] = {
@@ -155,9 +170,7 @@ NOT_APPLIED: dict[tuple[str, str], str] = {
     ("ResourceSpec", "cpu"): "processes share the machine's cores; limits hold with --executor docker",
     ("ResourceSpec", "memory"): "processes share the machine's memory; limits hold with --executor docker",
     ("ResourceSpec", "disk"): "programs share the machine's disk",
-    ("PfsInput", "project"): "the store has the one project `default`",
     ("PfsInput", "lazy"): "files are there before the program starts",
     ("PfsInput", "s3"): "there is no S3 gateway; the files are in /pfs",
     ("PfsInput", "trigger"): "every commit of the input starts a job",
-    ("Pipeline", "project"): "the store has the one project `default`",
 }

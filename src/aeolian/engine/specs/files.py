@@ -1,27 +1,13 @@
 """Spec files: JSON or YAML, one pipeline, several documents, or a list, each value with the line it stands on."""
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from aeolian.engine.specs.documents import Document, Place
 from aeolian.engine.specs.spec import Spec, parse
+from aeolian.engine.specs.yaml_text import read_yaml
 from aeolian.errors import UsageError
 
 SUFFIXES = (".json", ".yaml", ".yml")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML whose times stay text, as the server reads them."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def spec_files(path: Path) -> list[Path]:
@@ -55,64 +41,25 @@ def read_documents(path: Path) -> list[Document]:
 
 
 def parse_documents(text: str, file: str) -> list[Document]:
-    """The pipelines in `text`; `file` names it in errors."""
-    if text.lstrip()[:1] in ("{", "["):
-        _refuse_broken_json(text, file)
+    """The pipelines in `text`, none if it is empty; `file` names it in errors.
+
+    Raises `UsageError` for text that the server does not read, and for a document that is no pipeline.
+    """
     documents: list[Document] = []
-    loader = _Loader(text.replace("\t", "    "))
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            assert node is not None
-            for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
-                lines: dict[Place, int] = {}
-                _note_lines(part, (), lines, file)
-                documents.append(Document(file, loader.construct_document(part), lines))
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UsageError(f"{file}{line}: {error.problem or error}.") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{file}: {error}.") from None
-    finally:
-        loader.dispose()
-    if not documents:
-        raise UsageError(f"{file} holds no pipeline spec.")
+    for data, lines in read_yaml(text, file):
+        where = f"{file}:{lines[()]}"
+        if isinstance(data, dict):
+            documents.append(Document(file, data, lines))
+        elif not isinstance(data, list):
+            what = "an empty document" if data is None else "neither a pipeline nor a list of them"
+            raise UsageError(f"{where}: there is {what}.", remedy="Leave out a `---` that nothing follows.")
+        elif not data:
+            raise UsageError(f"{where}: the list holds no pipeline.")
+        else:
+            documents.extend(Document(file, part, _lines_of(index, lines)) for index, part in enumerate(data))
     return documents
 
 
-def _refuse_broken_json(text: str, file: str) -> None:
-    """YAML forgives what the server's JSON reader does not, and explains it worse."""
-    decoder, place = json.JSONDecoder(), 0
-    try:
-        while place < len(text) and (rest := text[place:].lstrip()):
-            place = len(text) - len(rest)
-            place += decoder.raw_decode(rest)[1]
-    except json.JSONDecodeError as error:
-        line = text.count("\n", 0, place) + error.lineno
-        raise UsageError(f"{file}:{line}: {error.msg}, at column {error.colno}.") from None
-    if place and len(list(_json_values(text))) > 1:
-        raise UsageError(
-            f"{file}: several JSON documents in one file.", remedy="Put them in a list, or part them by a line `---`."
-        )
-
-
-def _json_values(text: str) -> Iterator[Any]:
-    decoder = json.JSONDecoder()
-    while text := text.lstrip():
-        value, end = decoder.raw_decode(text)
-        yield value
-        text = text[end:]
-
-
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], file: str) -> None:
-    lines[place] = node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*place, str(key.value))
-            if inner in lines:
-                raise UsageError(f"{file}:{key.start_mark.line + 1}: {key.value!r} is there twice.")
-            _note_lines(value, inner, lines, file)
-            lines[inner] = key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note_lines(value, (*place, index), lines, file)
+def _lines_of(index: int, lines: dict[Place, int]) -> dict[Place, int]:
+    """The lines of one pipeline of a list."""
+    return {place[1:]: line for place, line in lines.items() if place[:1] == (index,)}

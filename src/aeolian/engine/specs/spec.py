@@ -1,14 +1,18 @@
 """A pipeline spec as the engine uses it: frozen, checked, with defaults filled in."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from aeolian.engine.specs.check import Problems, check
+from aeolian.engine.specs.check import check
 from aeolian.engine.specs.documents import Document
 from aeolian.engine.specs.durations import seconds
+from aeolian.engine.specs.names import DEFAULT_PROJECT, full_name
+from aeolian.engine.specs.problems import Problems
+from aeolian.engine.specs.triggers import Trigger, read_trigger
 
 DEFAULT_BRANCH = "master"
 DEFAULT_TRIES = 3
@@ -19,7 +23,8 @@ Kind = Literal["cross", "join", "group", "union"]
 class Pfs:
     """Files of one branch, cut into datums by a glob. A cron input is one of these too, on its own repo.
 
-    `schedule`, `start` (RFC 3339, "" for when the pipeline is made) and `overwrite` are a cron input's.
+    `repo` is a full name (`project/name` but in the project `default`). `schedule`, `start` (RFC 3339, "" for when the
+    pipeline is made) and `overwrite` are a cron input's. With a `trigger`, `branch` is the one that it moves.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Pfs:
     schedule: str = ""
     start: str = ""
     overwrite: bool = False
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,10 @@ class DatumSetSpec:
 
 @dataclass(frozen=True)
 class Spec:
-    """One pipeline. Times in seconds, None where there is no limit; `parallelism` 0 is for the engine to choose."""
+    """One pipeline. Times in seconds, None where there is no limit; `parallelism` 0 is for the engine to choose.
+
+    `name` is the full name: with its project in front, but in the project `default`.
+    """
 
     name: str
     transform: Transform
@@ -107,6 +116,7 @@ class Spec:
     runs: bool = True
     not_applied: tuple[str, ...] = ()
     file: Path | None = None
+    project: str = DEFAULT_PROJECT
 
     def inputs(self) -> list[Pfs]:
         """Every pfs input, in the order of the spec."""
@@ -118,15 +128,16 @@ def parse(document: Document) -> Spec:
     problems = Problems(document)
     data = check(document.data, problems)
     problems.raise_if_any()
-    assert isinstance(data, dict)
     return build(data, problems.not_applied(), Path(document.file))
 
 
 def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | None = None) -> Spec:
     """The spec of checked data with snake_case names."""
     transform = data["transform"]
+    name, project = data["pipeline"]["name"], data["pipeline"].get("project", {}).get("name") or DEFAULT_PROJECT
     return Spec(
-        name=data["pipeline"]["name"],
+        name=full_name(name, project),
+        project=project,
         transform=Transform(
             image=transform.get("image", ""),
             cmd=tuple(transform.get("cmd", ())),
@@ -139,7 +150,7 @@ def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | 
             secrets=tuple(Secret(**secret) for secret in transform.get("secrets", ())),
             user=transform.get("user", ""),
         ),
-        input=_input(data["input"], data["pipeline"]["name"]) if data.get("input") else None,
+        input=InputReader(name, project).read(data["input"]) if "input" in data else None,
         document=data,
         description=data.get("description", ""),
         output_branch=data.get("output_branch") or DEFAULT_BRANCH,
@@ -148,8 +159,8 @@ def build(data: dict[str, Any], not_applied: tuple[str, ...] = (), file: Path | 
             int(data.get(kind, {}).get("gpu", {}).get("number", 0)) for kind in ("resource_requests", "resource_limits")
         ),
         datum_sets=DatumSetSpec(**{name: int(value) for name, value in data.get("datum_set_spec", {}).items()}),
-        datum_timeout_s=_seconds(data.get("datum_timeout")),
-        job_timeout_s=_seconds(data.get("job_timeout")),
+        datum_timeout_s=_datum_timeout(data.get("datum_timeout")),
+        job_timeout_s=max(seconds(data["job_timeout"]), 0.0) if "job_timeout" in data else None,
         datum_tries=int(data.get("datum_tries") or DEFAULT_TRIES),
         salt=data.get("salt", ""),
         batching=bool(transform.get("datum_batching")),
@@ -171,17 +182,38 @@ def store_text(spec: Spec) -> str:
     return json.dumps(spec.document, ensure_ascii=False, sort_keys=True)
 
 
-def _seconds(text: str | None) -> float | None:
-    return seconds(text) if text else None
+def _datum_timeout(text: str | None) -> float | None:
+    """Seconds; none at all, as on a cluster, for a time that is zero or negative."""
+    value = seconds(text) if text else 0.0
+    return value if value > 0 else None
 
 
-def _input(data: dict[str, Any], pipeline: str) -> Input:
-    ((kind, value),) = data.items()
-    if kind == "pfs":
+@dataclass
+class InputReader:
+    """Reads the checked inputs of one pipeline. Counts the branches that triggers make in each repo."""
+
+    pipeline: str
+    project: str
+    _triggered: Counter[str] = field(default_factory=Counter)
+
+    def read(self, data: dict[str, Any]) -> Input:
+        """An input. Those of a cross, join, group or union stand in the order of their given names, as on a cluster."""
+        ((kind, value),) = data.items()
+        if kind == "pfs":
+            return self._pfs(value)
+        if kind == "cron":
+            return self._cron(value)
+        return Many(cast(Kind, kind), tuple(self.read(part) for part in sorted(value, key=_given_name)))
+
+    def _pfs(self, value: dict[str, Any]) -> Pfs:
+        branch = value.get("branch", "")
+        if not branch and "trigger" in value:
+            self._triggered[value["repo"]] += 1
+            branch = f"{self.pipeline}-trigger-{self._triggered[value['repo']]}"
         return Pfs(
             name=value.get("name") or value["repo"],
-            repo=value["repo"],
-            branch=value.get("branch") or DEFAULT_BRANCH,
+            repo=full_name(value["repo"], value.get("project") or self.project),
+            branch=branch or DEFAULT_BRANCH,
             glob=value["glob"],
             join_on=value.get("join_on", ""),
             outer_join=value.get("outer_join", False),
@@ -189,12 +221,13 @@ def _input(data: dict[str, Any], pipeline: str) -> Input:
             empty_files=value.get("empty_files", False),
             reference=value.get("reference", False),
             triggers=not value.get("propagation_spec", {}).get("never", False),
+            trigger=read_trigger(value["trigger"]) if "trigger" in value else None,
         )
-    if kind == "cron":
-        repo = value.get("repo") or f"{pipeline}_{value['name']}"
+
+    def _cron(self, value: dict[str, Any]) -> Pfs:
         return Pfs(
             name=value["name"],
-            repo=repo,
+            repo=full_name(value.get("repo") or f"{self.pipeline}_{value['name']}", self.project),
             branch=DEFAULT_BRANCH,
             glob="/*",
             is_cron=True,
@@ -202,7 +235,14 @@ def _input(data: dict[str, Any], pipeline: str) -> Input:
             start=value.get("start", ""),
             overwrite=value.get("overwrite", False),
         )
-    return Many(cast(Kind, kind), tuple(_input(part, pipeline) for part in value))
+
+
+def _given_name(node: dict[str, Any]) -> str:
+    """The name that an input is sorted by: its own, or that of the first within it; "" where none is given."""
+    ((kind, value),) = node.items()
+    if kind == "pfs":
+        return str(value.get("name", ""))
+    return "" if kind == "cron" else _given_name(min(value, key=_given_name))
 
 
 def _walk(node: Input) -> Iterator[Pfs]:

@@ -5,12 +5,12 @@ import re
 import time
 from dataclasses import dataclass
 
+from aeolian.engine.specs.names import RULES
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import pipelines
 from aeolian.engine.versions.projects import DEFAULT_PROJECT, has_project, split_name
 from aeolian.errors import UsageError
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COMMIT_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -59,8 +59,8 @@ def update_repo(store: Store, name: str, description: str) -> None:
 
 def check_name(kind: str, name: str) -> None:
     """Raise `UsageError` unless `name` may name a repo or a branch."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} cannot name a {kind}.", remedy="A name has letters, digits, _ and - alone.")
+    if not RULES[kind].allows(name):
+        raise UsageError(f"{name!r} cannot name a {kind}.", remedy=f"A name has {RULES[kind].words}.")
 
 
 def check_branch_name(repo: str, name: str) -> None:
