@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from aeolian.engine.specs.globs import Glob, compile_glob, expand
-from aeolian.engine.specs.spec import Input, Many, Pfs
+from aeolian.engine.specs.spec import Input, Pfs
 from aeolian.engine.storage.trees import EMPTY, Entry, Trees, encode_entries
 
 
@@ -74,9 +74,7 @@ Sources = Callable[[Pfs], Source]
 
 def datums(node: Input, sources: Sources, trees: Trees) -> list[Datum]:
     """Every datum of an input, in a fixed order."""
-    matches = _Matches(sources, trees)
-    unique = {datum.id: datum for datum in map(Datum, matches.of(node))}
-    return list(unique.values())
+    return list(map(Datum, _Matches(sources, trees).of(node)))
 
 
 Combination = tuple[DatumInput, ...]
@@ -88,16 +86,15 @@ class _Matches:
         self._trees = trees
 
     def of(self, node: Input) -> list[Combination]:
+        """The combinations of an input, each once."""
         if isinstance(node, Pfs):
             return [(match,) for match in self._glob(node)]
         parts = [self.of(part) for part in node.inputs]
         if node.kind == "union":
-            return list(itertools.chain.from_iterable(parts))
+            return _distinct(itertools.chain.from_iterable(parts))
         if node.kind == "cross":
-            return list(map(_joined, itertools.product(*parts)))
-        if node.kind == "join":
-            return list(_join(node, parts))
-        return list(_group(parts))
+            return _distinct(map(_joined, itertools.product(*parts)))
+        return _distinct(_join(parts) if node.kind == "join" else _group(parts))
 
     def _glob(self, node: Pfs) -> Iterator[DatumInput]:
         source = self._sources(node)
@@ -109,7 +106,7 @@ class _Matches:
             yield _match(node, source, "/", tuple(entries), source.tree, ())
             return
         for path, group in _matching(glob, entries):
-            captures = glob.match(path) or ()
+            captures = (path, *(glob.match(path) or ()))
             if len(group) == 1 and group[0].path == path:
                 content = group[0].object
             else:
@@ -146,30 +143,47 @@ def _joined(parts: Iterable[Combination]) -> Combination:
     return tuple(itertools.chain.from_iterable(parts))
 
 
-def _key(combination: Combination) -> str:
-    return next((part.join_on for part in combination if part.join_on), "")
+def _distinct(combinations: Iterable[Combination]) -> list[Combination]:
+    """The first of those that name the same files in the same order."""
+    return list({tuple(map(_identity, combination)): combination for combination in combinations}.values())
 
 
-def _join(node: Many, parts: list[list[Combination]]) -> Iterator[Combination]:
-    """Crosses what has one key. A key that some input lacks survives in the inputs with `outer_join`."""
-    by_key: dict[str, list[list[Combination]]] = defaultdict(lambda: [[] for _ in parts])
-    for place, combinations in enumerate(parts):
-        for combination in combinations:
-            by_key[_key(combination)][place].append(combination)
-    for key in sorted(by_key):
-        sides = by_key[key]
-        if not all(sides):
-            sides = [side for side in sides if side and any(part.input.outer_join for part in side[0])]
-            if not sides:
-                continue
-        yield from map(_joined, itertools.product(*sides))
+def _identity(part: DatumInput) -> tuple[str, str, str, str]:
+    return part.input.name, part.input.repo, part.input.branch, part.path
+
+
+Keyed = dict[str, dict[tuple[str, str, str, str], DatumInput]]
+
+
+def _by_key(combinations: Iterable[Combination], key: Callable[[DatumInput], str]) -> Keyed:
+    """Each input of the combinations under its own key: nested combinations come apart, as on a cluster."""
+    keyed: Keyed = defaultdict(dict)
+    for part in itertools.chain.from_iterable(combinations):
+        keyed[key(part)].setdefault(_identity(part), part)
+    return keyed
+
+
+def _join(parts: list[list[Combination]]) -> Iterator[Combination]:
+    """Crosses what has one key. Where a side lacks the key, what the others mark as `outer_join` remains."""
+    sides = [_by_key(combinations, lambda part: part.join_on) for combinations in parts]
+    for key in sorted(set().union(*sides)):
+        present = [list(side[key].values()) for side in sides if key in side]
+        if len(present) == len(sides):
+            yield from itertools.product(*present)
+            continue
+        for chosen in itertools.product(*map(_outer, present)):
+            if kept := tuple(part for part in chosen if part is not None):
+                yield kept
+
+
+def _outer(side: list[DatumInput]) -> list[DatumInput | None]:
+    """What a side adds to a key that another side lacks: None stands for all that is not `outer_join`."""
+    outer: list[DatumInput | None] = [part for part in side if part.input.outer_join]
+    return outer if len(outer) == len(side) else [*outer, None]
 
 
 def _group(parts: list[list[Combination]]) -> Iterator[Combination]:
     """All inputs of one key in one datum."""
-    by_key: dict[str, list[DatumInput]] = defaultdict(list)
-    for combination in itertools.chain.from_iterable(parts):
-        key = next((part.group_by for part in combination if part.group_by), "")
-        by_key[key].extend(combination)
-    for key in sorted(by_key):
-        yield tuple(by_key[key])
+    sides = [_by_key(combinations, lambda part: part.group_by) for combinations in parts]
+    for key in sorted(set().union(*sides)):
+        yield tuple(itertools.chain.from_iterable(side[key].values() for side in sides if key in side))
