@@ -14,6 +14,6 @@ def parse_quantity(text: str) -> float | None:
         return None
     number, unit = float(found[1]), found[2] or ""
     if unit in _BINARY:
-        return number * _BINARY[unit]
+        return float(number * _BINARY[unit])
     power = _DECIMAL[unit] if unit in _DECIMAL else int(unit[1:] or 0)
     return float(number * 10.0**power)

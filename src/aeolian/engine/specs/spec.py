@@ -1,7 +1,6 @@
 """A pipeline spec as the engine uses it: frozen, checked, with defaults filled in."""
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ class Pfs:
     """Files of one branch, cut into datums by a glob. A cron input is one of these too, on its own repo.
 
     `repo` is a full name (`project/name` but in the project `default`). `schedule`, `start` (RFC 3339, "" for when the
-    pipeline is made) and `overwrite` are a cron input's. With a `trigger`, `branch` is the one that it moves.
+    pipeline is made) and `overwrite` are a cron input's. With a `trigger` and no branch of its own, an input reads the trigger's.
     """
 
     name: str
@@ -190,11 +189,10 @@ def _datum_timeout(text: str | None) -> float | None:
 
 @dataclass
 class InputReader:
-    """Reads the checked inputs of one pipeline. Counts the branches that triggers make in each repo."""
+    """Reads the checked inputs of one pipeline."""
 
     pipeline: str
     project: str
-    _triggered: Counter[str] = field(default_factory=Counter)
 
     def read(self, data: dict[str, Any]) -> Input:
         """An input. Those of a cross, join, group or union stand in the order of their given names, as on a cluster."""
@@ -206,14 +204,11 @@ class InputReader:
         return Many(cast(Kind, kind), tuple(self.read(part) for part in sorted(value, key=_given_name)))
 
     def _pfs(self, value: dict[str, Any]) -> Pfs:
-        branch = value.get("branch", "")
-        if not branch and "trigger" in value:
-            self._triggered[value["repo"]] += 1
-            branch = f"{self.pipeline}-trigger-{self._triggered[value['repo']]}"
+        trigger = read_trigger(value["trigger"]) if "trigger" in value else None
         return Pfs(
             name=value.get("name") or value["repo"],
             repo=full_name(value["repo"], value.get("project") or self.project),
-            branch=branch or DEFAULT_BRANCH,
+            branch=value.get("branch") or (trigger.branch if trigger else DEFAULT_BRANCH),
             glob=value["glob"],
             join_on=value.get("join_on", ""),
             outer_join=value.get("outer_join", False),
@@ -221,7 +216,7 @@ class InputReader:
             empty_files=value.get("empty_files", False),
             reference=value.get("reference", False),
             triggers=not value.get("propagation_spec", {}).get("never", False),
-            trigger=read_trigger(value["trigger"]) if "trigger" in value else None,
+            trigger=trigger,
         )
 
     def _cron(self, value: dict[str, Any]) -> Pfs:
