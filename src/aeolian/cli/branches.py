@@ -7,10 +7,10 @@ from aeolian.cli.common import age, command, no_run_option, open_store
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
 from aeolian.cli.running import run_outstanding
+from aeolian.engine.specs.names import full_name
 from aeolian.engine.versions import branches
 from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.branch_triggers import BranchTrigger
-from aeolian.engine.versions.projects import full_name
 from aeolian.errors import UsageError
 
 CREATE_EXAMPLE = """aeolian create branch edges@master --head dev

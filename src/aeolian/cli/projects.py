@@ -8,6 +8,7 @@ import click
 from aeolian.cli import raw
 from aeolian.cli.common import age, command, open_store
 from aeolian.cli.output import Output, output_option, print_facts, print_table
+from aeolian.engine.specs.names import DEFAULT_PROJECT
 from aeolian.engine.versions import projects
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
@@ -16,7 +17,7 @@ Callback = TypeVar("Callback", bound=Callable[..., Any])
 def project_option(callback: Callback) -> Callback:
     """Add `--project`, which a command gets as `project`."""
     return click.option(
-        "--project", default=projects.DEFAULT_PROJECT, metavar="NAME", help="The project of repos named without one."
+        "--project", default=DEFAULT_PROJECT, metavar="NAME", help="The project of repos named without one."
     )(callback)
 
 

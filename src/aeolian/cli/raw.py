@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from aeolian.cli.output import Message
+from aeolian.engine.specs.names import DEFAULT_PROJECT, split_name
 from aeolian.engine.versions.branches import BranchInfo
 from aeolian.engine.versions.commits import Commit
-from aeolian.engine.versions.projects import DEFAULT_PROJECT, Project, split_name
+from aeolian.engine.versions.projects import Project
 from aeolian.engine.versions.repos import Repo
 
 PROJECT = DEFAULT_PROJECT

@@ -9,9 +9,9 @@ from aeolian.cli.raw import PROJECT, make_branch, make_commit, make_file_info, m
 from aeolian.engine.jobs.records import DatumRecord, Job
 from aeolian.engine.programs.secret_files import KeptSecret
 from aeolian.engine.specs.fields import MESSAGES
+from aeolian.engine.specs.names import split_name
 from aeolian.engine.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
 from aeolian.engine.versions.catalog import Pipeline
-from aeolian.engine.versions.projects import split_name
 
 _32_BITS = ("internal_port", "external_port", "exit_code")
 _NOT_DETAILS = ("pipeline", "update", "reprocess", "spec_commit", "dry_run")
@@ -171,7 +171,7 @@ def _convert(value: Any, kind: str, pipeline: str, name: str = "") -> Any:
     """Return a checked value of a spec as protobuf's JSON has it."""
     if kind.endswith("[]"):
         return [_convert(part, kind[:-2], pipeline) for part in value]
-    if kind == "int":
+    if kind in ("int64", "uint64"):
         return int(value) if name in _32_BITS else str(int(value))
     if kind not in MESSAGES:
         return value

@@ -6,8 +6,8 @@ from aeolian.cli import raw
 from aeolian.cli.common import age, command, open_store, size_text, warn
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
+from aeolian.engine.specs.names import full_name
 from aeolian.engine.versions import repos
-from aeolian.engine.versions.projects import full_name
 from aeolian.errors import UsageError
 
 description_option = click.option("-d", "--description", default="", help="What the repo is for.")

@@ -39,11 +39,14 @@ def longest_pipeline_name(project: str) -> int:
 
 
 def full_name(name: str, project: str = DEFAULT_PROJECT) -> str:
-    """How a repo or pipeline is stored: `project/name`, or `name` alone in the project `default`."""
+    """How a repo or pipeline is stored: `project/name`, or `name` alone in `default`; `name` may hold its project."""
+    own, slash, rest = name.partition("/")
+    if slash:
+        project, name = own, rest
     return name if project in ("", DEFAULT_PROJECT) else f"{project}/{name}"
 
 
 def split_name(full: str) -> tuple[str, str]:
     """The project and the name that a full name has: the reverse of `full_name`."""
-    project, slash, name = full.rpartition("/")
-    return (project, name) if slash else (DEFAULT_PROJECT, name)
+    project, slash, name = full.partition("/")
+    return (project, name) if slash else (DEFAULT_PROJECT, full)

@@ -23,7 +23,7 @@ class Pfs:
     """Files of one branch, cut into datums by a glob. A cron input is one of these too, on its own repo.
 
     `repo` is a full name (`project/name` but in the project `default`). `schedule`, `start` (RFC 3339, "" for when the
-    pipeline is made) and `overwrite` are a cron input's. With a `trigger` and no branch of its own, an input reads the trigger's.
+    pipeline is made) and `overwrite` are a cron input's. With a `trigger` and no branch, an input reads the trigger's.
     """
 
     name: str

@@ -4,8 +4,8 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
+from aeolian.engine.specs.names import DEFAULT_PROJECT, full_name
 from aeolian.engine.specs.spec import DEFAULT_BRANCH
-from aeolian.engine.versions.projects import DEFAULT_PROJECT, full_name
 from aeolian.errors import UsageError
 
 ID = re.compile(r"[0-9a-f]{8,32}")  # a commit's id, or its start

@@ -1,15 +1,11 @@
 """Projects: a repo or pipeline of the project `default` has a plain name, one of another project `project/name`."""
 
-import re
 import time
 from dataclasses import dataclass
 
+from aeolian.engine.specs.names import DEFAULT_PROJECT, PROJECT, split_name
 from aeolian.engine.storage.store import Store
 from aeolian.errors import UsageError
-
-DEFAULT_PROJECT = "default"
-LONGEST = 51
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -21,29 +17,10 @@ class Project:
     created: float
 
 
-def full_name(name: str, project: str = DEFAULT_PROJECT) -> str:
-    """Return the name under which a repo or pipeline is kept; `name` may say its project itself."""
-    own, slash, rest = name.partition("/")
-    if slash:
-        project, name = own, rest
-    return name if project == DEFAULT_PROJECT else f"{project}/{name}"
-
-
-def split_name(full: str) -> tuple[str, str]:
-    """Return project and name of a repo or pipeline: the reverse of `full_name`."""
-    project, slash, name = full.partition("/")
-    return (project, name) if slash else (DEFAULT_PROJECT, full)
-
-
 def create_project(store: Store, name: str, description: str = "") -> None:
     """Make a project. Raises `UsageError` if the name is taken or cannot be one."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot name a project.",
-            remedy="A name has letters, digits, _ and -, and begins with a letter or a digit.",
-        )
-    if len(name) > LONGEST:
-        raise UsageError(f"{name!r} cannot name a project.", remedy=f"A name has at most {LONGEST} letters.")
+    if not PROJECT.allows(name):
+        raise UsageError(f"{name!r} cannot name a project.", remedy=f"A name has {PROJECT.words}.")
     with store.db.transaction():
         if has_project(store, name):
             raise UsageError(f"project {name} already exists.", remedy="See `aeolian list project`.")

@@ -215,7 +215,7 @@ def test_an_output_repo_is_the_pipelines_alone(bench):
 
 
 def test_names_of_repos(bench):
-    bench.repo("a_b-1")
+    bench.repo("a_b-1", "_x", "-x", "x" * 80)
     for name in ("", "a.b", "a b", "a:b", "é"):
         with pytest.raises(UsageError, match="cannot name a repo"):
             repos.create_repo(bench.store, name)
