@@ -13,7 +13,6 @@ from aeolian.engine.specs.names import split_name
 from aeolian.engine.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
 from aeolian.engine.versions.catalog import Pipeline
 
-_32_BITS = ("internal_port", "external_port", "exit_code")
 _NOT_DETAILS = ("pipeline", "update", "reprocess", "spec_commit", "dry_run")
 _JOB_DETAILS = (
     "transform",
@@ -167,15 +166,15 @@ def _find_type(pipeline: Pipeline) -> str:
     return "PIPELINE_TYPE_SERVICE" if "service" in document else "PIPELINE_TYPE_TRANSFORM"
 
 
-def _convert(value: Any, kind: str, pipeline: str, name: str = "") -> Any:
+def _convert(value: Any, kind: str, pipeline: str) -> Any:
     """Return a checked value of a spec as protobuf's JSON has it."""
     if kind.endswith("[]"):
         return [_convert(part, kind[:-2], pipeline) for part in value]
     if kind in ("int64", "uint64"):
-        return int(value) if name in _32_BITS else str(int(value))
+        return str(int(value))
     if kind not in MESSAGES:
         return value
-    fields = {part: _convert(inner, MESSAGES[kind][part], pipeline, part) for part, inner in value.items()}
+    fields = {part: _convert(inner, MESSAGES[kind][part], pipeline) for part, inner in value.items()}
     if kind == "PfsInput":
         fields = {
             "project": PROJECT,
