@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from aeolian.errors import InputError
 from aeolian.formats.audio_probe import measure_s, probe
 from aeolian.formats.closing import Closing
 from aeolian.formats.decoding import Wanted, decode
@@ -26,12 +27,17 @@ class FfmpegReader(Closing):
             found = probe(path)
             self._opened = stack.pop_all()
         self.floats, self.declared_s = found.floats, found.declared_s
+        self._guess_s = found.duration_s or 0.0
         self.sample_rate_hz, self.channels = self._decoding.sample_rate_hz, self._decoding.channels
 
     @cached_property
     def frames(self) -> int:
         """How many samples each channel has, by the packets of the file; none of them is decoded."""
-        return round(measure_s(self._path) * self.sample_rate_hz)
+        try:
+            duration_s = measure_s(self._path)
+        except InputError:
+            duration_s = self._guess_s  # Progress may go by a guess; the sound itself is another matter.
+        return round(duration_s * self.sample_rate_hz)
 
     @property
     def remarks(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Recordings of every kind, read for a model: to their end, the sound that convert makes of them, and what is said."""
 
+import json
 import os
 import re
 import struct
@@ -16,9 +17,12 @@ from aeolian.formats.audio_probe import probe
 from aeolian.formats.decoding import decode
 from aeolian.formats.ffmpeg import executable
 from aeolian.formats.sizes import cut_off_remark
-from aeolian.stages import recordings
+from aeolian.stages import convert, recordings
 from aeolian.stages.recordings import open_recording
+from aeolian.stages.report import REPORT_NAME
+from aeolian.transcription.basic_pitch import BasicPitch
 from aeolian.transcription.choice import EXCERPT_S, EXCERPTS, excerpts
+from aeolian.transcription.downmix import Mono
 
 RATE = 16_000
 CODECS = {"vorbis": ("libvorbis", "ogg"), "opus": ("libopus", "ogg"), "flac": ("flac", "ogg")}
@@ -333,3 +337,31 @@ def test_the_files_of_the_field_are_heard_whole_and_nothing_is_said_of_them(fiel
     samples, rate, remarks = read_directly(field / name)
     assert (round(len(samples) / rate, 3), remarks) == (seconds, [])
     assert probe(field / name).declared_s is None
+
+
+@pytest.mark.data
+def test_what_is_not_a_number_in_the_field_is_silence(field, tmp_path):
+    path = field / "convert-nan" / "ten-nan-at-0.5s.wav"
+    convert.run(convert.Config(path, tmp_path))
+    (entry,) = json.loads((tmp_path / REPORT_NAME).read_text())["inputs"]
+    assert entry["details"]["remarks"] == ["not a number: 10 samples, taken for silence"]
+    samples = np.nan_to_num(soundfile.read(path)[0])
+    assert np.array_equal(soundfile.read(next(tmp_path.glob("*.wav")), dtype="int16")[0], np.rint(samples * 32768))
+
+
+@pytest.mark.data
+def test_the_end_of_four_minutes_in_the_field_is_heard(field):
+    with open_recording(field / "basicpitch-tail" / "ends-240s.flac") as recording:
+        notes = BasicPitch().transcribe(recording)
+    last = notes.take(notes.onset_s > 237.9)
+    assert {60, 64, 67} <= set(last.take(abs(last.onset_s - 238.0) < 0.05).pitch.tolist())
+    assert last.offset_s.max() > 239.85
+
+
+@pytest.mark.data
+def test_the_inverted_channel_of_the_field_is_heard_as_the_other_alone(field, tmp_path):
+    samples, rate = soundfile.read(field / "antiphase" / "inverted-right.flac", dtype="float32")
+    with open_recording(field / "antiphase" / "inverted-right.flac") as recording:
+        mono = Mono(recording)
+        np.testing.assert_array_equal(np.concatenate(list(mono.blocks(10 * rate)))[:, 0], samples[:, 0])
+    assert mono.remarks() == ["the channels cancel each other: for 4.0 s the louder one was heard alone"]
