@@ -142,7 +142,7 @@ def _by_id(infos: Iterable[Message]) -> Iterator[Message]:
 
 def _info(store: Store, job: Job, *, details: bool = False) -> Message:
     version = catalog.version(store, job.pipeline_row, job.version) if details else None
-    return make_job_info(job, seconds=jobs.sum_seconds(store, job), pipeline=version)
+    return make_job_info(job, effort=jobs.sum_effort(store, job), pipeline=version)
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aeolian.cli.output import Message
 from aeolian.cli.raw import PROJECT, make_branch, make_commit, make_file_info, make_message, write_duration, write_time
-from aeolian.engine.jobs.records import DatumRecord, Job
+from aeolian.engine.jobs.records import DatumRecord, Effort, Job
 from aeolian.engine.programs.secret_files import KeptSecret
 from aeolian.engine.specs.fields import MESSAGES
 from aeolian.engine.specs.names import split_name
@@ -88,7 +88,7 @@ def job_state(state: str) -> str:
     return f"JOB_{state.upper()}"
 
 
-def make_job_info(job: Job, *, seconds: Mapping[str, float] | None = None, pipeline: Pipeline | None = None) -> Message:
+def make_job_info(job: Job, *, effort: Effort | None = None, pipeline: Pipeline | None = None) -> Message:
     """Return a `JobInfo`; with the `pipeline` in the job's version, with what `inspect job` tells in addition."""
     spec, output = {}, make_commit(job.pipeline, job.id)
     if pipeline:
@@ -103,7 +103,7 @@ def make_job_info(job: Job, *, seconds: Mapping[str, float] | None = None, pipel
         data_total=str(job.total),
         data_failed=str(job.failed),
         data_recovered=str(job.recovered),
-        stats=_make_stats(seconds or {}),
+        stats=_make_stats(effort) if effort else None,
         state=job_state(job.state),
         reason=job.reason,
         created=write_time(job.created),
@@ -129,7 +129,7 @@ def make_datum_info(record: DatumRecord, image: str = "") -> Message:
     return make_message(
         datum=make_message(job=make_job(record.pipeline, record.job) if record.job else None, id=record.id),
         state=record.state.upper(),
-        stats=_make_stats(record.seconds) | _count_bytes(record),
+        stats=_make_stats(record.effort),
         data=files,
         image_id=image,
     )
@@ -145,13 +145,9 @@ def _folder_path(part: Mapping[str, Any]) -> str:
     return path if part.get("is_file", True) or path.endswith("/") else f"{path}/"
 
 
-def _make_stats(seconds: Mapping[str, float]) -> Message:
-    return make_message(**{f"{phase}_time": write_duration(taken) for phase, taken in seconds.items()})
-
-
-def _count_bytes(record: DatumRecord) -> Message:
-    read = sum(int(part.get("size", 0)) for part in record.inputs) if record.job else 0
-    return make_message(download_bytes=str(read))
+def _make_stats(effort: Effort) -> Message:
+    times = {f"{phase}_time": write_duration(taken) for phase, taken in effort.seconds.items()}
+    return make_message(**times, download_bytes=str(effort.read_bytes), upload_bytes=str(effort.written_bytes))
 
 
 def _make_spec_commit(pipeline: Pipeline) -> Message:

@@ -257,7 +257,7 @@ def test_cron_inputs_tick_by_hand(filled, tmp_path):
         (["put", "file", "songs@master:/", "--strict", "-r", "-f", "links"], "links/gone is a link that leads nowhere"),
         (["delete", "file", "songs@master"], "songs@master:/ is a folder. Remove it with all below it with -r."),
         (["get", "file", "songs@master:/x"], "file /x not found in songs@master"),
-        (["create", "pipeline", "-f", "specs/all.json"], "exists already"),
+        (["create", "pipeline", "-f", "specs/all.json"], "already exists"),
         (["inspect", "job", "uper"], "Did you mean upper?"),
         (["up", "nowhere"], "There is no pipeline spec at nowhere."),
         (["up", "specs", "--arg", "x"], "PIPELINE:FLAG=VALUE"),

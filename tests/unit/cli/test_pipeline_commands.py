@@ -53,7 +53,7 @@ def test_several_pipelines_are_made_all_or_none(songs):
 def test_what_exists_is_not_created_twice_and_what_does_not_is_made_by_an_update(songs):
     songs("create", "pipeline", "-f", "copy.json")
     songs("create", "pipeline", "-f", "copy.json", code=2)
-    assert "The pipeline copy exists already." in songs.stderr
+    assert "pipeline copy already exists." in songs.stderr
     songs("create", "repo", "taken")
     songs("create", "pipeline", stdin=named("taken"), code=2)
     assert "A repo taken exists" in songs.stderr
@@ -196,7 +196,7 @@ def test_all_pipelines_are_deleted_downstream_first(songs):
     songs("delete", "pipeline", code=2)
     songs("delete", "pipeline", "copy", "--all", code=2)
     songs("delete", "pipeline", "copy", code=2)
-    assert "is read by the pipeline after" in songs.stderr
+    assert "is in the provenance of the pipeline after" in songs.stderr
     songs("delete", "pipeline", "copy", "--force")
     assert "after" in songs("list", "pipeline")
     songs("create", "pipeline", "-f", "copy.json")

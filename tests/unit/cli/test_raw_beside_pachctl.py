@@ -33,7 +33,7 @@ COMMANDS = {
 # What only a run on a cluster has, or has late (`size_bytes_upper_bound`), by the last parts of its path.
 NOT_HERE = {
     "created_at", "updated_at", "compacting_time", "validating_time", "committed", "size_bytes_upper_bound", "salt",
-    "disk", "upload_bytes", "stats.download_bytes", "image_id", "pfs.commit", "stats", "direct_subvenance",
+    "disk", "image_id", "pfs.commit", "stats", "direct_subvenance",
     "jobs[0].output_commit.branch",
 }  # fmt: skip
 # What is another value each time, or another hash.

@@ -97,7 +97,7 @@ def test_a_secret_is_forgotten_and_its_jobs_fail(kept, tmp_path):
 
 def test_a_name_is_taken_once(kept):
     kept("create", "secret", "-f", "login.json", code=2)
-    assert "The secret login exists already." in kept.stderr
+    assert "secret login already exists." in kept.stderr
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
     refuse_ended(store, job)
     return store.db.run(
         "INSERT INTO datum (pipeline_id, job_id, datum, hash, state, reason, exit_code, tries, inputs, "
-        "outputs, started, seconds)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "outputs, read_bytes, written_bytes, started, seconds)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         job.pipeline_row,
         job.row,
         datum.id,
@@ -132,6 +132,8 @@ def keep_result(store: Store, job: Job, datum: Datum, hash_: str, result: Result
         result.tries,
         json.dumps(describe_inputs(datum)),
         encode_entries(result.outputs),
+        sum(entry.size for part in datum.inputs for entry in part.entries),
+        sum(entry.size for entry in result.outputs),
         result.started,
         json.dumps({phase: round(seconds, 6) for phase, seconds in result.seconds.items()}),
     )

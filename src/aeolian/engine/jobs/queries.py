@@ -60,7 +60,7 @@ def find_set(store: Store, id_: str) -> str:
     rows = store.db.all("SELECT id FROM commit_set WHERE substr(id, 1, ?) = ? LIMIT 2", len(id_), id_) if id_ else []
     if len(rows) == 1:
         return str(rows[0]["id"])
-    what = f"Several ids start with {id_!r}." if rows else f"There is no job {id_!r}."
+    what = f"Several ids start with {id_!r}." if rows else f"job {id_!r} not found."
     raise UsageError(what, remedy="See `aeolian list job`.")
 
 
@@ -70,7 +70,7 @@ def find_one_or_set(store: Store, reference: str) -> list[Job]:
         return [find_job(store, reference, exact=True)]
     found = list_jobs(store, commit=find_set(store, reference))
     if not found:
-        raise UsageError(f"There is no job under {reference!r}.", remedy="See `aeolian list job`.")
+        raise UsageError(f"job {reference!r} not found.", remedy="See `aeolian list job`.")
     return found
 
 

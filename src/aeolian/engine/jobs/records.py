@@ -45,6 +45,15 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """What running took: seconds of each phase (download, process, upload), bytes of inputs and of outputs."""
+
+    seconds: dict[str, float]
+    read_bytes: int
+    written_bytes: int
+
+
+@dataclass(frozen=True)
 class DatumRecord:
     """One datum of one job. state: success, skipped, failed, recovered."""
 
@@ -60,6 +69,13 @@ class DatumRecord:
     started: float
     log: Path
     row: int
+    read_bytes: int = 0
+    written_bytes: int = 0
+
+    @property
+    def effort(self) -> Effort:
+        """What its run took."""
+        return Effort(self.seconds, self.read_bytes, self.written_bytes)
 
     @property
     def label(self) -> str:
@@ -112,7 +128,7 @@ def find_job(store: Store, reference: str, *, exact: bool = False) -> Job:
         if pipeline in names
         else suggest(pipeline, names, "Write it as pipeline@id; see `aeolian list job`.")
     )
-    raise UsageError(f"There is no job {reference!r}.", remedy=remedy)
+    raise UsageError(f"job {reference!r} not found.", remedy=remedy)
 
 
 def list_datums(store: Store, job: Job) -> list[DatumRecord]:
@@ -145,14 +161,17 @@ def failed_datums(store: Store, job: Job) -> list[DatumRecord]:
     return [_record(store, row, job) for row in rows]
 
 
-def sum_seconds(store: Store, job: Job) -> dict[str, float]:
-    """The seconds that a job's datums took, a sum for each phase (download, process, upload)."""
+def sum_effort(store: Store, job: Job) -> Effort:
+    """What the datums of a job that ran took together."""
     row = store.db.one(
-        "SELECT sum(seconds ->> 'download') AS download, sum(seconds ->> 'process') AS process,"
-        " sum(seconds ->> 'upload') AS upload FROM datum WHERE job_id = ?",
+        "SELECT total(seconds ->> 'download') AS download, total(seconds ->> 'process') AS process,"
+        " total(seconds ->> 'upload') AS upload, total(read_bytes) AS read_bytes, total(written_bytes) AS written_bytes"
+        " FROM datum WHERE job_id = ?",
         job.row,
     )
-    return {phase: float(row[phase] or 0) for phase in row.keys()} if row else {}  # noqa: SIM118
+    assert row is not None
+    seconds = {phase: float(row[phase]) for phase in ("download", "process", "upload")}
+    return Effort(seconds, int(row["read_bytes"]), int(row["written_bytes"]))
 
 
 def _record(store: Store, row: Row, job: Job) -> DatumRecord:
@@ -169,6 +188,8 @@ def _record(store: Store, row: Row, job: Job) -> DatumRecord:
         started=row["started"],
         log=store.log(row["job"], row["pipeline"], row["datum"]),
         row=row["id"],
+        read_bytes=row["read_bytes"],
+        written_bytes=row["written_bytes"],
     )
 
 

@@ -48,7 +48,7 @@ def create_secret(home: Path, manifest: str) -> KeptSecret:
     name, type_, data = _read_manifest(manifest)
     folder = home / _FOLDER / name
     if folder.exists():
-        raise UsageError(f"The secret {name} exists already.", remedy=f"Remove it: aeolian delete secret {name}")
+        raise UsageError(f"secret {name} already exists.", remedy=f"Remove it: aeolian delete secret {name}")
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))  # mode 700
     try:
@@ -101,7 +101,7 @@ def add_kept(home: Path, given: Sequence[Place]) -> tuple[Place, ...]:
 def _find_folder(home: Path, name: str) -> Path:
     folder = home / _FOLDER / name
     if not _NAME.fullmatch(name) or not (folder / _ABOUT).is_file():
-        raise UsageError(f"There is no secret {name!r}.", remedy="See `aeolian list secret`.")
+        raise UsageError(f"secret {name!r} not found.", remedy="See `aeolian list secret`.")
     return folder
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from aeolian.engine.storage.disk import told_if_full
 from aeolian.errors import AeolianError, StorageError
 
-VERSION = 7
+VERSION = 8
 BUSY_TIMEOUT_MS = 120_000
 
 Row = sqlite3.Row

@@ -156,6 +156,8 @@ CREATE TABLE datum (
     tries INTEGER NOT NULL,
     inputs TEXT NOT NULL,  -- JSON: what it read
     outputs TEXT NOT NULL, -- entries of a tree: what it wrote
+    read_bytes INTEGER NOT NULL DEFAULT 0,    -- of its inputs
+    written_bytes INTEGER NOT NULL DEFAULT 0, -- of its outputs
     started REAL NOT NULL,
     seconds TEXT NOT NULL  -- JSON: {"download": s, "process": s, "upload": s}
 ) STRICT;

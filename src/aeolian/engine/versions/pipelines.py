@@ -135,9 +135,7 @@ def _put(
 ) -> Change:
     old = find(store, spec.name)
     if old and update is False and not spec.document.get("update"):
-        raise UsageError(
-            f"The pipeline {spec.name} exists already.", remedy="Change it with `aeolian update pipeline`."
-        )
+        raise UsageError(f"pipeline {spec.name} already exists.", remedy="Change it with `aeolian update pipeline`.")
     if not old and store.db.one("SELECT 1 FROM repo WHERE name = ?", spec.name):
         raise UsageError(
             f"A repo {spec.name} exists, and the pipeline would write to it.", remedy="Rename one of them."
@@ -270,7 +268,7 @@ def inspect_pipeline(store: Store, name: str) -> Pipeline:
     found = find(store, name)
     if found is None:
         names = [pipeline.name for pipeline in pipelines(store)]
-        raise UsageError(f"There is no pipeline {name!r}.", remedy=suggest(name, names, "See `aeolian list pipeline`."))
+        raise UsageError(f"pipeline {name!r} not found.", remedy=suggest(name, names, "See `aeolian list pipeline`."))
     return found
 
 
@@ -284,7 +282,10 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
         readers = sorted(p.name for p in pipelines(store) if any(part.repo == name for part in p.spec.inputs()))
         if readers and not keep_repo and not force:
             remedy = "Delete that one first, or keep what is there with --keep-repo."
-            raise UsageError(f"What {name} makes is read by the pipeline {', '.join(readers)}.", remedy=remedy)
+            raise UsageError(
+                f"{name} is in the provenance of the pipeline {', '.join(readers)}, which reads what it makes.",
+                remedy=remedy,
+            )
         kill_jobs(store, pipeline.row, "its pipeline was deleted")
         store.db.run("DELETE FROM pipeline WHERE id = ?", pipeline.row)
         if not keep_repo:

@@ -275,7 +275,7 @@ def test_a_new_pipeline_runs_on_what_is_there(bench):
 
 
 def test_a_pipeline_that_is_read_cannot_go(upper):
-    with pytest.raises(UsageError, match="is read by the pipeline all"):
+    with pytest.raises(UsageError, match="is in the provenance of the pipeline all"):
         pipelines.delete_pipeline(upper.store, "upper")
     pipelines.delete_pipeline(upper.store, "all")
     pipelines.delete_pipeline(upper.store, "upper")
