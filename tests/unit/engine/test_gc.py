@@ -1,6 +1,7 @@
 """`gc`: killed, failing or beside others, it takes nothing that a commit has or a job may use."""
 
 import errno
+import fcntl
 import os
 import signal
 import sqlite3
@@ -18,6 +19,8 @@ from aeolian.engine.storage import lock
 from aeolian.engine.storage.objects import SMALL_BYTES
 from aeolian.engine.storage.store import Store
 from aeolian.engine.upkeep import check, collect_garbage
+from aeolian.engine.versions import files
+from aeolian.engine.versions.addresses import Address
 
 PADDING = "." * SMALL_BYTES
 
@@ -232,3 +235,23 @@ def test_who_wants_to_run_jobs_waits_for_upkeep_and_does_not_leave_them(bench):
                 running.result(0.2)
         assert not running.result().elsewhere
     assert bench.contents("p") == {"a": "1"}
+
+
+def test_what_is_copied_cannot_go_before_it_is_committed_anew(bench, monkeypatch):
+    """Between finding and committing, a deletion of the commit and gc would take it: gc has to wait already."""
+    bench.repo("songs")
+    bench.put("songs", {"a": "a" + PADDING})
+    resolve, waits = files.resolve, []
+
+    def look(*values):
+        with (bench.store.objects.folder / "lock").open("a") as lock_of_gc:
+            try:
+                fcntl.flock(lock_of_gc, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waits.append(True)
+        return resolve(*values)
+
+    monkeypatch.setattr(files, "resolve", look)
+    files.copy_path(bench.store, Address("songs", "master", "/a"), Address("songs", "master", "/b"))
+    assert waits == [True]
+    assert bench.contents("songs") == {"a": "a" + PADDING, "b": "a" + PADDING}

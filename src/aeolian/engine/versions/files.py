@@ -205,13 +205,13 @@ def copy_path(store: Store, source: Address, target: Address, *, append: bool = 
     The content is the same, not a copy. With `append` a file's content is added to that of the file at `target`.
     Raises `UsageError` if there is nothing at `source`.
     """
-    tree = resolve(store, source).tree
-    found = list(entries_at(store, tree, source.path))
-    if not found:
-        raise missing(source)
-    start = len(source.path.rstrip("/"))
-    moved = [Entry((target.path.rstrip("/") + entry.path[start:]) or "/", *entry[1:]) for entry in found]
+    # From here on gc waits, so that what is found cannot go before it is committed anew.
     with store.objects.intake() as intake, store.db.transaction():
+        found = list(entries_at(store, resolve(store, source).tree, source.path))
+        if not found:
+            raise missing(source)
+        start = len(source.path.rstrip("/"))
+        moved = [Entry((target.path.rstrip("/") + entry.path[start:]) or "/", *entry[1:]) for entry in found]
         joined = _join(store, target.repo, target.reference, moved, intake) if append else {e.path: e for e in moved}
         return commit_files(store, target.repo, target.reference, joined), len(joined)
 
