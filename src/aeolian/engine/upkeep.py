@@ -11,7 +11,7 @@ from aeolian.engine.programs.docker_client import end_leftovers
 from aeolian.engine.storage import lock
 from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.disk import DiskFull
-from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.store import Store, folder_name
 from aeolian.engine.storage.trees import decode_entries
 from aeolian.errors import StorageError
 
@@ -251,7 +251,7 @@ def _object_files(store: Store) -> Iterator[Path]:
 def _lost_logs(store: Store) -> list[Path]:
     """The folders of logs of pipelines and jobs that are no more."""
     known = {
-        (row["name"], row["id"])
+        (folder_name(row["name"]), row["id"])
         for row in store.db.all(
             "SELECT p.name, s.id FROM job j JOIN pipeline p ON p.id = j.pipeline_id JOIN commit_set s ON s.seq = j.seq"
         )

@@ -11,7 +11,7 @@ from aeolian.engine.jobs.inputs import Datum
 from aeolian.engine.programs.pfs import OUT, SCRATCH, real_folder
 from aeolian.engine.programs.read_only import MOST_FILES, WORTH_BYTES
 from aeolian.engine.storage.objects import Intake
-from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.store import Store, folder_name
 from aeolian.engine.storage.trees import Entry
 from aeolian.errors import InputError
 
@@ -52,7 +52,7 @@ class Layout:
 
 def place_datum(store: Store, pipeline: str, datum: str) -> Path:
     """Where a datum of a pipeline runs that has a process of its own; `datum` is its id."""
-    return store.scratch / f"{pipeline}-{datum[:24]}"
+    return store.scratch / f"{folder_name(pipeline)}-{datum[:24]}"
 
 
 def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False, link: bool = False) -> Layout:

@@ -22,6 +22,7 @@ from aeolian.engine.programs import docker_relay
 from aeolian.engine.programs.executors import Launch
 from aeolian.engine.programs.folders import empty, remove
 from aeolian.engine.programs.processes import Exit, Processes, too_long
+from aeolian.engine.storage.store import folder_name
 from aeolian.errors import AeolianError
 from aeolian.next_datum import PORT_VARIABLE
 
@@ -37,7 +38,7 @@ class Batches:
 
     def __init__(self, processes: Processes, scratch: Path, pipeline: str) -> None:
         self._processes = processes
-        self._stem = scratch / f"{pipeline}-batch"
+        self._stem = scratch / f"{folder_name(pipeline)}-batch"
         self._mine = threading.local()
         self._all: list[Batch] = []
 

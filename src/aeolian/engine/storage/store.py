@@ -12,6 +12,11 @@ HOME_VARIABLE = "AEOLIAN_HOME"
 FOLDER = ".aeolian"
 
 
+def folder_name(pipeline: str) -> str:
+    """The name of a pipeline, which may be `project/name`, as that of one folder: no name has a full stop."""
+    return pipeline.replace("/", ".")
+
+
 def default_home() -> Path:
     """`$AEOLIAN_HOME`, or `.aeolian` in the current folder."""
     return Path(os.environ.get(HOME_VARIABLE) or FOLDER).absolute()
@@ -52,7 +57,7 @@ class Store:
 
     def log(self, job: str, pipeline: str, datum: str) -> Path:
         """What a datum's program wrote in a job; `job` and `datum` are ids."""
-        return self.home / "logs" / pipeline / job / f"{datum[:32]}.log"
+        return self.home / "logs" / folder_name(pipeline) / job / f"{datum[:32]}.log"
 
     def close(self) -> None:
         """Closes the database."""

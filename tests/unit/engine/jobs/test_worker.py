@@ -10,8 +10,9 @@ import pytest
 from engine_bench import shell
 
 from aeolian.engine.jobs.records import list_datums
+from aeolian.engine.jobs.scratch import place_datum
 from aeolian.engine.programs.executors import ProcessExecutor
-from aeolian.engine.upkeep import check
+from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions.program import image_slug, set_arguments
 
 
@@ -264,6 +265,23 @@ def test_one_gpu_one_datum_at_a_time(bench):
     gpu = {"resource_limits": {"gpu": {"type": "nvidia.com/gpu", "number": 1}}}
     bench.pipeline("p", shell(f"mkdir {lock}; sleep 0.01; rmdir {lock}"), "songs", **gpu)
     assert not bench.run(cores=4).failed
+
+
+def test_a_pipeline_of_a_project_has_one_folder_for_its_logs_and_one_for_a_datum(bench):
+    assert place_datum(bench.store, "P/p", "d" * 64).parent == bench.store.scratch
+    log = bench.store.log("j" * 32, "P/p", "d" * 64)
+    assert log.relative_to(bench.store.home / "logs").parts == ("P.p", "j" * 32, f"{'d' * 32}.log")
+    bench.repo("songs")
+    bench.pipeline("p", shell("echo said"), "songs")
+    bench.put("songs", {"a": "1"})
+    bench.store.db.run("UPDATE pipeline SET name = 'P/p'")
+    job = bench.job("P/p")
+    kept, lost = (bench.store.log(job.id, name, "d" * 64) for name in ("P/p", "Q/p"))
+    for path in (kept, lost):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    collect_garbage(bench.store)
+    assert (kept.exists(), lost.exists()) == (True, False)
 
 
 def test_flags_are_set_in_place():
