@@ -1,5 +1,7 @@
 """`aeolian create|list|inspect|delete branch`."""
 
+from dataclasses import asdict
+
 import click
 
 from aeolian.cli import raw
@@ -7,6 +9,7 @@ from aeolian.cli.common import age, command, no_run_option, open_store
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
 from aeolian.cli.running import run_outstanding
+from aeolian.cli.transactions import do_or_gather
 from aeolian.engine.specs.names import full_name
 from aeolian.engine.versions import branches
 from aeolian.engine.versions.addresses import parse_address
@@ -51,10 +54,17 @@ def create_branch(
     with open_store() as store:
         address = parse_address(place, project=project, needs_branch=True)
         upstream = [parse_address(text, project=project, needs_branch=True) for text in provenance]
-        pairs = [(each.repo, each.reference) for each in upstream]
-        head = _head(address.repo, at, project)
-        branches.create_branch(store, address.repo, address.reference, at=head, provenance=pairs, rule=rule)
-        run_outstanding(store, no_run=no_run)
+        done = do_or_gather(
+            store,
+            "create branch",
+            repo=address.repo,
+            branch=address.reference,
+            head=_head(address.repo, at, project),
+            provenance=[(each.repo, each.reference) for each in upstream],
+            trigger=asdict(rule) if rule else None,
+        )
+        if done:
+            run_outstanding(store, no_run=no_run)
 
 
 def _head(repo: str, text: str, project: str) -> str:
@@ -111,7 +121,7 @@ def delete_branch(place: str, force: bool, project: str) -> None:
     """Remove a branch; its commits stay under their ids."""
     with open_store() as store:
         address = parse_address(place, project=project, needs_branch=True)
-        branches.delete_branch(store, address.repo, address.reference, force=force)
+        do_or_gather(store, "delete branch", repo=address.repo, branch=address.reference, force=force)
 
 
 def _head_id(branch: branches.BranchInfo) -> str:

@@ -10,10 +10,11 @@ from aeolian.cli.common import age, command, no_run_option, open_store, size_tex
 from aeolian.cli.output import Message, Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
 from aeolian.cli.running import run_outstanding
+from aeolian.cli.transactions import do_or_gather
 from aeolian.engine import history
 from aeolian.engine.jobs.records import list_jobs
 from aeolian.engine.storage.store import Store
-from aeolian.engine.versions import commits, references
+from aeolian.engine.versions import references
 from aeolian.engine.versions.addresses import ID_LENGTH, Address, parse_address
 from aeolian.engine.versions.references import Commit
 from aeolian.errors import UsageError
@@ -39,8 +40,8 @@ def start_commit(place: str, parent: str, message: str, project: str) -> None:
     """Open a commit: files put until `finish commit` are one change. Prints its id."""
     with open_store() as store:
         address = parse_address(place, project=project, needs_branch=True)
-        before = references.resolve(store, Address(address.repo, parent)) if parent else None
-        click.echo(commits.start_commit(store, address.repo, address.reference, message, before=before).id)
+        repo, branch = address.repo, address.reference
+        do_or_gather(store, "start commit", repo=repo, branch=branch, parent=parent, description=message)
 
 
 @command(example="aeolian finish commit seeds@master")
@@ -53,8 +54,9 @@ def finish_commit(place: str, message: str, force: bool, project: str, no_run: b
     """Close an open commit, and run what follows from it."""
     with open_store() as store:
         address = parse_address(place, project=project, needs_branch=True)
-        commits.finish_commit(store, address.repo, address.reference, message)
-        run_outstanding(store, no_run=no_run)
+        repo, reference = address.repo, address.reference
+        if do_or_gather(store, "finish commit", repo=repo, reference=reference, description=message):
+            run_outstanding(store, no_run=no_run)
 
 
 @command(example=LIST_EXAMPLE)

@@ -13,6 +13,7 @@ Table = dict[str, "tuple[str, str] | tuple[str, Table]"]
 
 _REPOS, _FILES, _PIPELINES = "aeolian.cli.repos:", "aeolian.cli.files:", "aeolian.cli.pipelines:"
 _COMMITS, _FOLLOWING, _BRANCHES = "aeolian.cli.commits:", "aeolian.cli.following:", "aeolian.cli.branches:"
+_TRANSACTIONS = "aeolian.cli.transactions:"
 _PROJECTS, _PUT, _SECRETS = "aeolian.cli.projects:", "aeolian.cli.put:", "aeolian.cli.secrets:"
 _STATES, _PIPELINE_LISTS = "aeolian.cli.pipeline_states:", "aeolian.cli.pipeline_lists:"
 _JOBS, _DATUMS, _UPKEEP, _MUSIC = (
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Any] = {
             "repo": (f"{_REPOS}delete_repo", "Remove a repo and its history."),
             "branch": (f"{_BRANCHES}delete_branch", "Remove a branch; its commits stay."),
             "project": (f"{_PROJECTS}delete_project", "Remove a project."),
+            "transaction": (f"{_TRANSACTIONS}delete_transaction", "Forget a transaction."),
             "pipeline": (f"{_STATES}delete_pipeline", "Remove a pipeline and what it made."),
             "job": (f"{_JOBS}delete_job", "Remove a job from the list."),
             "secret": (f"{_SECRETS}delete_secret", "Forget a secret."),
@@ -60,6 +62,7 @@ COMMANDS: dict[str, Any] = {
             "repo": (f"{_REPOS}list_repo", "List the repos."),
             "branch": (f"{_BRANCHES}list_branch", "List the branches of a repo."),
             "project": (f"{_PROJECTS}list_project", "List the projects."),
+            "transaction": (f"{_TRANSACTIONS}list_transaction", "List the transactions that are not finished."),
             "pipeline": (f"{_PIPELINE_LISTS}list_pipeline", "List the pipelines."),
             "commit": (f"{_COMMITS}list_commit", "List commits, newest first."),
             "job": (f"{_JOBS}list_job", "List jobs, newest first."),
@@ -74,6 +77,7 @@ COMMANDS: dict[str, Any] = {
             "repo": (f"{_REPOS}inspect_repo", "Tell about a repo."),
             "branch": (f"{_BRANCHES}inspect_branch", "Tell about a branch."),
             "project": (f"{_PROJECTS}inspect_project", "Tell about a project."),
+            "transaction": (f"{_TRANSACTIONS}inspect_transaction", "Tell what a transaction gathered."),
             "pipeline": (f"{_PIPELINE_LISTS}inspect_pipeline", "Tell about a pipeline."),
             "commit": (f"{_COMMITS}inspect_commit", "Tell about a commit."),
             "job": (f"{_JOBS}inspect_job", "Tell about a job."),
@@ -96,6 +100,7 @@ COMMANDS: dict[str, Any] = {
         "Open a commit, or let a stopped pipeline run.",
         {
             "commit": (f"{_COMMITS}start_commit", "Open a commit, to put files bit by bit."),
+            "transaction": (f"{_TRANSACTIONS}start_transaction", "Gather changes, to do all or none of them."),
             "pipeline": (f"{_STATES}start_pipeline", "Let a stopped pipeline run on what it missed."),
         },
     ),
@@ -104,7 +109,12 @@ COMMANDS: dict[str, Any] = {
         {
             "pipeline": (f"{_STATES}stop_pipeline", "End a pipeline's jobs, and let it have none until it is started."),
             "job": (f"{_JOBS}stop_job", "End a job that is not done."),
+            "transaction": (f"{_TRANSACTIONS}stop_transaction", "Set the active transaction aside."),
         },
+    ),
+    "resume": (
+        "Go on with a transaction.",
+        {"transaction": (f"{_TRANSACTIONS}resume_transaction", "Make a transaction active again.")},
     ),
     "restart": (
         "Begin a pipeline or a datum again.",
@@ -115,7 +125,10 @@ COMMANDS: dict[str, Any] = {
     ),
     "finish": (
         "Close a commit.",
-        {"commit": (f"{_COMMITS}finish_commit", "Close an open commit, and run what follows.")},
+        {
+            "commit": (f"{_COMMITS}finish_commit", "Close an open commit, and run what follows."),
+            "transaction": (f"{_TRANSACTIONS}finish_transaction", "Do what a transaction gathered, under one id."),
+        },
     ),
     "squash": (
         "Shorten history.",

@@ -18,12 +18,15 @@ from aeolian.cli.output import Output, own_output_option, print_documents
 from aeolian.cli.raw_jobs import make_spec
 from aeolian.cli.running import executor, run_outstanding
 from aeolian.cli.spec_source import file_option, read_source, split_arguments
-from aeolian.engine.programs.secrets import parse_place
+from aeolian.cli.transactions import do_or_gather
+from aeolian.engine.programs.secrets import Place, parse_place
 from aeolian.engine.specs.files import read_documents, read_specs
-from aeolian.engine.specs.spec import Spec, parse
+from aeolian.engine.specs.spec import Spec, parse, store_text
 from aeolian.engine.storage.store import Store, default_home
 from aeolian.engine.versions import pipelines
 from aeolian.engine.versions.pipelines import Change
+from aeolian.engine.versions.program import source_folder
+from aeolian.engine.versions.transactions import find_active
 from aeolian.errors import AeolianError, UsageError
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
@@ -116,6 +119,8 @@ def _change(
 ) -> None:
     arguments, places = split_arguments(args), [parse_place(text) for text in secrets]
     with _store(dry_run) as store:
+        if not dry_run and _gather(store, specs, source, arguments, places, update, reprocess):
+            return
         changes = pipelines.create_pipelines(
             store,
             specs,
@@ -133,6 +138,33 @@ def _change(
             return
         _tell(changes)
         run_outstanding(store, no_run=no_run)
+
+
+def _gather(
+    store: Store,
+    specs: Sequence[Spec],
+    source: Path | None,
+    arguments: dict[str, pipelines.Arguments],
+    secrets: Sequence[Place],
+    update: bool | None,
+    reprocess: bool,
+) -> bool:
+    """Gather what is wanted in the transaction that is active; return whether there is one."""
+    if find_active(store) is None:
+        return False
+    for spec in specs:
+        folder, wanted = source_folder(spec, source), {secret.name for secret in spec.transform.secrets}
+        do_or_gather(
+            store,
+            "create pipeline",
+            spec=store_text(spec),
+            source=str(folder) if folder else None,
+            arguments=arguments.get(spec.name, ()),
+            update=update,
+            reprocess=reprocess,
+            secrets=[[place.name, place.key, place.where] for place in secrets if place.name in wanted],
+        )
+    return True
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from aeolian.cli import raw
 from aeolian.cli.common import age, command, open_store, size_text, warn
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
+from aeolian.cli.transactions import do_or_gather
 from aeolian.engine.specs.names import full_name
 from aeolian.engine.versions import repos
 from aeolian.errors import UsageError
@@ -22,7 +23,7 @@ def create_repo(repo: str, description: str, project: str) -> None:
     with open_store(make=True) as store:
         if "/" in repo:
             repos.check_name("repo", repo)
-        repos.create_repo(store, full_name(repo, project), description)
+        do_or_gather(store, "create repo", repo=full_name(repo, project), description=description)
 
 
 @command(example='aeolian update repo seeds -d "what generation begins with"')
@@ -32,7 +33,7 @@ def create_repo(repo: str, description: str, project: str) -> None:
 def update_repo(repo: str, description: str, project: str) -> None:
     """Change what a repo is for."""
     with open_store() as store:
-        repos.update_repo(store, full_name(repo, project), description)
+        do_or_gather(store, "update repo", repo=full_name(repo, project), description=description)
 
 
 @command(example="aeolian delete repo seeds\naeolian delete repo --all")
@@ -47,7 +48,7 @@ def delete_repo(repo: str | None, force: bool, every: bool, all_projects: bool, 
         raise UsageError("One repo, or --all.", remedy="Name the repo: aeolian delete repo NAME")
     with open_store() as store:
         if repo is not None:
-            repos.delete_repo(store, full_name(repo, project), force=force)
+            do_or_gather(store, "delete repo", repo=full_name(repo, project), force=force)
             return
         for name in repos.delete_all_repos(store, None if all_projects else project):
             warn(f"repo {name}: removed")

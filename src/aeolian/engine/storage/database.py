@@ -83,6 +83,19 @@ class Database:
             finally:
                 self._depth -= 1
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of a transaction that is undone, and it alone, if the block raises."""
+        with self.transaction():
+            self._connection.execute("SAVEPOINT trial")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK TO trial")
+                raise
+            finally:
+                self._connection.execute("RELEASE trial")
+
     def make_durable(self) -> None:
         """Sees to it that what was committed outlives a loss of power too, not only the end of this process."""
         with contextlib.suppress(FileNotFoundError):

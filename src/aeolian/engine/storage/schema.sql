@@ -91,6 +91,14 @@ CREATE VIEW branch_head AS
     FROM revision r JOIN branch b ON b.id = r.branch_id JOIN repo p ON p.id = b.repo_id
     JOIN revision c ON c.row = coalesce(r.target, r.row) JOIN commit_set s ON s.seq = c.seq;
 
+-- A transaction that is not finished: what it has gathered is not done yet.
+CREATE TABLE planned (
+    id TEXT NOT NULL PRIMARY KEY,
+    started REAL NOT NULL,
+    active INTEGER NOT NULL,
+    requests TEXT NOT NULL -- JSON: [[name, arguments], ...]
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE original_name (
     repo_id INTEGER NOT NULL REFERENCES repo ON DELETE CASCADE,
     path TEXT NOT NULL,
