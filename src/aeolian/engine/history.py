@@ -13,9 +13,12 @@ from aeolian.engine.jobs.ledger import sources
 from aeolian.engine.jobs.records import Job, list_jobs
 from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
+from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.versions import catalog
 from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.references import Commit, find_set, resolve, set_commits
+from aeolian.engine.versions.repos import branch_id
+from aeolian.engine.versions.revisions import add_revision, new_set, newest
 from aeolian.errors import UsageError
 
 _Refusal = Callable[[Store, Commit], None]
@@ -75,8 +78,19 @@ def _remove(store: Store, text: str, refuse: _Refusal) -> Removed:
             store.db.run("DELETE FROM job WHERE seq = ?", seq)
             store.db.run("DELETE FROM revision WHERE seq = ?", seq)
             store.db.run("DELETE FROM commit_set WHERE seq = ?", seq)
+            _fill_empty(store, commits)
         _move_logs(store, jobs, moved)
     return Removed(commits[0].id, tuple(f"{c.repo}@{c.branch}" for c in commits), len(jobs), gone)
+
+
+def _fill_empty(store: Store, removed: list[Commit]) -> None:
+    """Give each branch that lost its only commit one without files."""
+    rows = {(commit.repo, commit.branch): branch_id(store, commit.repo, commit.branch) for commit in removed}
+    empty = [row for row in rows.values() if row is not None and newest(store, row) is None]
+    if empty:
+        seq = new_set(store)
+        for row in empty:
+            add_revision(store, row, seq, EMPTY, origin="auto")
 
 
 def _find(store: Store, text: str) -> str:
@@ -98,7 +112,7 @@ def _refuse_delete(store: Store, commit: Commit) -> None:
     child = _child(store, commit)
     if child is not None:
         raise UsageError(
-            f"{_named(commit)} has the child {child.id[:12]}.",
+            f"{_named(commit)} has children: {child.id[:12]} is the next.",
             remedy=f"Delete that one first, or use `aeolian squash commit {commit.id[:12]}`.",
         )
 

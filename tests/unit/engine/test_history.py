@@ -7,6 +7,7 @@ from aeolian.engine import history
 from aeolian.engine.graphs.lineage import lineage
 from aeolian.engine.jobs.records import list_datums, list_jobs
 from aeolian.engine.storage import lock
+from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions import pipelines
 from aeolian.engine.versions.addresses import Address
@@ -92,14 +93,18 @@ def test_delete_moves_heads_back(three):
 def test_delete_by_branch_and_down_to_nothing(three):
     for _ in three.ids:
         history.delete(three.store, "upper@master")
-    assert list_commits(three.store) == []
+    left = list_commits(three.store)
+    assert {(commit.repo, commit.tree, commit.origin) for commit in left} == {
+        (repo, EMPTY, "auto") for repo in ("songs", "upper", "all")
+    }
+    assert len({commit.id for commit in left}) == 1
     three.put("songs", {"a": "one"})
     assert not three.run().failed
     assert three.contents("all") == {"all": "ONE"}
 
 
 def test_delete_refuses_what_has_a_child(three):
-    with pytest.raises(UsageError, match=f"has the child {three.ids[1][:12]}.*squash commit"):
+    with pytest.raises(UsageError, match=f"has children: {three.ids[1][:12]}.*squash commit"):
         history.delete(three.store, three.ids[0])
 
 

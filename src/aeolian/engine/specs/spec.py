@@ -1,6 +1,7 @@
 """A pipeline spec as the engine uses it: frozen, checked, with defaults filled in."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ class Pfs:
     """Files of one branch, cut into datums by a glob. A cron input is one of these too, on its own repo.
 
     `repo` is a full name (`project/name` but in the project `default`). `schedule`, `start` (RFC 3339, "" for when the
-    pipeline is made) and `overwrite` are a cron input's. With a `trigger` and no branch, an input reads the trigger's.
+    pipeline is made) and `overwrite` are a cron input's. A `trigger` says when `branch` moves to the head of its own.
     """
 
     name: str
@@ -193,6 +194,7 @@ class InputReader:
 
     pipeline: str
     project: str
+    _made: "Counter[str]" = field(default_factory=Counter)  # branches made for triggers, by repo
 
     def read(self, data: dict[str, Any]) -> Input:
         """An input. Those of a cross, join, group or union stand in the order of their given names, as on a cluster."""
@@ -208,7 +210,7 @@ class InputReader:
         return Pfs(
             name=value.get("name") or value["repo"],
             repo=full_name(value["repo"], value.get("project") or self.project),
-            branch=value.get("branch") or (trigger.branch if trigger else DEFAULT_BRANCH),
+            branch=value.get("branch") or (self._make_branch(value["repo"]) if trigger else DEFAULT_BRANCH),
             glob=value["glob"],
             join_on=value.get("join_on", ""),
             outer_join=value.get("outer_join", False),
@@ -218,6 +220,11 @@ class InputReader:
             triggers=not value.get("propagation_spec", {}).get("never", False),
             trigger=trigger,
         )
+
+    def _make_branch(self, repo: str) -> str:
+        """The branch that an input with a trigger reads, if it names none: one of its own, that the trigger moves."""
+        self._made[repo] += 1
+        return f"{self.pipeline}-trigger-{self._made[repo]}"
 
     def _cron(self, value: dict[str, Any]) -> Pfs:
         return Pfs(

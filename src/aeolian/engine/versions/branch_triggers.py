@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from aeolian.engine.specs.cron import parse_schedule
+from aeolian.engine.specs.triggers import Trigger
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.references import Commit, ancestors, closed_head
 from aeolian.engine.versions.repos import branch_id, check_name, repo_id
@@ -36,6 +37,12 @@ class BranchTrigger:
         terms += [f"cron {self.cron_spec}"] * bool(self.cron_spec)
         joined = (" and " if self.all else " or ").join(terms)
         return f"{self.branch} on {joined}" if terms else self.branch
+
+
+def as_rule(trigger: Trigger) -> BranchTrigger:
+    """Return the trigger of a spec's input as that of a branch."""
+    size = str(trigger.size_bytes) if trigger.size_bytes else ""
+    return BranchTrigger(trigger.branch, size, trigger.commits, trigger.cron_spec, trigger.all)
 
 
 def check_trigger(store: Store, repo: str, branch: str, rule: BranchTrigger) -> None:

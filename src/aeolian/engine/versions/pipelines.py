@@ -13,6 +13,8 @@ from aeolian.engine.programs.secrets import Place, merged
 from aeolian.engine.specs.spec import Spec, store_text
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY
+from aeolian.engine.versions.branch_triggers import as_rule
+from aeolian.engine.versions.branches import create_branch
 from aeolian.engine.versions.catalog import Pipeline, find, pipelines
 from aeolian.engine.versions.endings import kill_jobs
 from aeolian.engine.versions.program import further_code, program_hash, set_arguments, source_folder
@@ -94,6 +96,8 @@ def _fill_inputs(store: Store, seq: int, specs: Sequence[Spec]) -> None:
     made = {(spec.name, spec.output_branch) for spec in specs}
     for spec in specs:
         for part in spec.inputs():
+            if part.trigger is not None:
+                create_branch(store, part.repo, part.branch, rule=as_rule(part.trigger))
             branch = branch_id(store, part.repo, part.branch, create=True)
             if (part.repo, part.branch) not in made and branch is not None and newest(store, branch) is None:
                 add_revision(store, branch, seq, EMPTY, origin="auto")
