@@ -211,15 +211,15 @@ def test_inputs_stand_in_the_order_of_their_given_names():
     assert [part.repo for part in spec.inputs()] == ["b", "c", "a"]
 
 
-def test_an_input_with_a_trigger_reads_the_branch_that_it_watches():
+def test_an_input_with_a_trigger_and_no_branch_reads_one_of_its_own():
     parts = [{"pfs": {"repo": "a", "name": name, "glob": "/", "trigger": {"size": "1.5 kB"}}} for name in "xy"]
     parts.append(
         {"pfs": {"repo": "a", "name": "z", "branch": "b", "glob": "/", "trigger": {"branch": "c", "commits": "2"}}}
     )
     found = [(part.branch, part.trigger) for part in spec_of(GOOD | {"input": {"cross": parts}}).inputs()]
     assert found == [
-        ("master", Trigger("master", size_bytes=1500)),
-        ("master", Trigger("master", size_bytes=1500)),
+        ("p-trigger-1", Trigger("master", size_bytes=1500)),
+        ("p-trigger-2", Trigger("master", size_bytes=1500)),
         ("b", Trigger("c", commits=2)),
     ]
 
