@@ -16,6 +16,8 @@ from aeolian.errors import UsageError
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 _STANDARD_INPUT = "<standard input>"
+_MOST_BYTES = 16 << 20  # of a spec that is fetched
+_LOCAL = "aeolian.local_addresses"
 
 
 def file_option(callback: Callback) -> Callback:
@@ -26,7 +28,18 @@ def file_option(callback: Callback) -> Callback:
     jsonnet = click.option(
         "--jsonnet", help="Jsonnet template of pipelines instead; --arg NAME=VALUE are its arguments."
     )
-    return file(jsonnet(callback))
+    local = click.option(
+        "--allow-local-addresses",
+        is_flag=True,
+        expose_value=False,
+        callback=_remember_local,
+        help="Fetch a URL of this machine and network too.",
+    )
+    return file(jsonnet(local(callback)))
+
+
+def _remember_local(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta[_LOCAL] = value
 
 
 def read_source(spec: str | None, jsonnet: str | None = None, args: Sequence[str] = ()) -> list[Spec]:
@@ -108,8 +121,16 @@ def _decode(content: bytes, name: str) -> str:
 
 
 def _is_url(place: str) -> bool:
-    return place.lower().startswith(("http://", "https://"))
+    scheme, colon, _ = place.partition("://")
+    return bool(colon) and scheme.isalnum()
 
 
-def _fetch(address: str) -> str:
-    raise UsageError(f"{address} cannot be fetched.")
+def _fetch(url: str) -> str:
+    from aeolian.engine.versions.fetch import open_url
+
+    context = click.get_current_context(silent=True)
+    with open_url(url, allow_local=bool(context and context.meta.get(_LOCAL))) as body:
+        content = body.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise UsageError(f"{url} is longer than {_MOST_BYTES >> 20} MiB.", remedy="It is no spec.")
+    return _decode(content, url)

@@ -1,7 +1,10 @@
 """`aeolian … pipeline`: where a spec comes from, what becomes of it, and in which states a pipeline is."""
 
+import functools
+import http.server
 import json
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -221,3 +224,27 @@ def test_up_lets_a_pipeline_wait_for_its_first_input(terminal, tmp_path):
     (tmp_path / "copy.json").write_text(json.dumps(COPY))
     terminal("up", "copy.json")
     assert terminal.json("list", "job") == []
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a server of this machine that has the files of `tmp_path`."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as found:
+        threading.Thread(target=found.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{found.server_port}"
+        found.shutdown()
+
+
+def test_a_spec_comes_from_a_url_and_from_this_machine_only_if_that_is_allowed(songs, server, tmp_path):
+    songs("create", "pipeline", "-f", f"{server}/copy.json", code=2)
+    assert "an address of this machine or its network" in songs.stderr
+    songs("create", "pipeline", "-f", f"{server}/copy.json", "--allow-local-addresses")
+    assert songs("get", "file", "copy@master:/a") == "one"
+    (tmp_path / "t.jsonnet").write_text(f"function(x) {named('from-template')}")
+    songs("create", "pipeline", "--jsonnet", f"{server}/t.jsonnet", "--arg", "x=1", "--allow-local-addresses")
+    assert versions(songs) == {"copy": 1, "from-template": 1}
+    songs("create", "pipeline", "-f", f"{server}/none.json", "--allow-local-addresses", code=2)
+    assert "404" in songs.stderr
+    songs("create", "pipeline", "-f", f"file://{tmp_path}/copy.json", "--allow-local-addresses", code=2)
+    assert "file:// is not http:// or https://" in songs.stderr
