@@ -122,21 +122,21 @@ def test_whatever_a_file_does(tracks: list[list[tuple[int, mido.Message]]], file
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("archive", "count"),
+    ("archive", "count", "otherwise"),
     [
-        ("midi/pop909", 150),
-        ("midi/giantmidi-eval", 15),
-        ("midi/asap", 15),
-        ("nasty/midi-jazz_soft-miditok", 110),
+        ("midi/pop909", 150, []),
+        ("midi/giantmidi-eval", 15, []),
+        ("midi/asap", 15, []),
+        ("nasty/midi-jazz_soft-miditok", 110, ["test-2-tracks-type-2.mid"]),  # pretty_midi plays patterns together
     ],
 )
-def test_real_files(shared_data: Path, tmp_path: Path, archive: str, count: int) -> None:
+def test_real_files(shared_data: Path, tmp_path: Path, archive: str, count: int, otherwise: list[str]) -> None:
     with tarfile.open(shared_data / f"{archive}.tar.xz") as tar:
         members = sorted((m for m in tar.getmembers() if m.name.endswith(".mid")), key=lambda m: m.name)
         chosen = random.Random(7).sample(members, min(count, len(members)))
         tar.extractall(tmp_path, members=chosen, filter="data")
     equal, different = check(sorted(tmp_path.rglob("*.mid")))
-    assert different == []
+    assert different == otherwise
     assert equal >= count * 0.7
 
 
