@@ -127,7 +127,7 @@ DIFF_EXAMPLE = "aeolian diff file midi@master --name-only\naeolian diff file mid
 def diff_file(new: str, old: str | None, name_only: bool, shallow: bool, project: str) -> None:
     """Tell how a file or folder differs from another, or from what it was one commit before."""
     with open_store() as store:
-        addresses = [parse_address(text, project=project, needs_branch=True) for text in (new, old) if text]
+        addresses = [parse_address(text, project=project, needs_branch=True) for text in (new, old) if text is not None]
         found = comparing.compare(store, *addresses, shallow=shallow)
         if name_only:
             print_table(("OP", "SIZE", "NAME"), [row for pair in found for row in _diff_rows(pair)])
