@@ -172,5 +172,4 @@ NOT_APPLIED: dict[tuple[str, str], str] = {
     ("ResourceSpec", "disk"): "programs share the machine's disk",
     ("PfsInput", "lazy"): "files are there before the program starts",
     ("PfsInput", "s3"): "there is no S3 gateway; the files are in /pfs",
-    ("Trigger", "rate_limit_spec"): "a schedule is `cron_spec`",
 }

@@ -1,7 +1,8 @@
 """Branches whose head moves by itself: to that of another branch of their repo, when enough has come there.
 
-Enough is so many commits or bytes since the head that the branch has (any of the two, or with `all` both), or the time
-of a schedule, which commits do not set off. What follows from the move runs under an id of its own.
+Enough is so many commits or bytes since the head that the branch has, or a schedule that ticked since (any of these, or
+with `all` every one), or the time of a schedule that commits do not set off. What follows from the move runs under an
+id of its own.
 """
 
 import json
@@ -31,9 +32,11 @@ class BranchTrigger:
     commits: int = 0
     cron_spec: str = ""
     all: bool = False
+    rate_limit_spec: str = ""
 
     def __str__(self) -> str:
         terms = [f"size {self.size}"] * bool(self.size) + [f"commits {self.commits}"] * bool(self.commits)
+        terms += [f"rate limit {self.rate_limit_spec}"] * bool(self.rate_limit_spec)
         terms += [f"cron {self.cron_spec}"] * bool(self.cron_spec)
         joined = (" and " if self.all else " or ").join(terms)
         return f"{self.branch} on {joined}" if terms else self.branch
@@ -42,7 +45,9 @@ class BranchTrigger:
 def as_rule(trigger: Trigger) -> BranchTrigger:
     """Return the trigger of a spec's input as that of a branch."""
     size = str(trigger.size_bytes) if trigger.size_bytes else ""
-    return BranchTrigger(trigger.branch, size, trigger.commits, trigger.cron_spec, trigger.all)
+    return BranchTrigger(
+        trigger.branch, size, trigger.commits, trigger.cron_spec, trigger.all, trigger.rate_limit_spec
+    )
 
 
 def check_trigger(store: Store, repo: str, branch: str, rule: BranchTrigger) -> None:
@@ -153,6 +158,9 @@ def _is_enough(store: Store, rule: BranchTrigger, old: Commit | None, new: Commi
         since = ancestors(store, new, until=old.row if old else None, limit=rule.commits + 1)
         made = [commit for commit in since if commit.parent is not None or commit.origin != "auto"]
         terms.append(len(made) >= rule.commits)
+    if rule.rate_limit_spec:
+        since_then = (datetime.fromtimestamp(moment, UTC) for moment in (old.created if old else 0, new.created))
+        terms.append(parse_schedule(rule.rate_limit_spec).last(*since_then) is not None)
     return all(terms) if rule.all else any(terms)
 
 
