@@ -45,9 +45,7 @@ class BranchTrigger:
 def as_rule(trigger: Trigger) -> BranchTrigger:
     """Return the trigger of a spec's input as that of a branch."""
     size = str(trigger.size_bytes) if trigger.size_bytes else ""
-    return BranchTrigger(
-        trigger.branch, size, trigger.commits, trigger.cron_spec, trigger.all, trigger.rate_limit_spec
-    )
+    return BranchTrigger(trigger.branch, size, trigger.commits, trigger.cron_spec, trigger.all, trigger.rate_limit_spec)
 
 
 def check_trigger(store: Store, repo: str, branch: str, rule: BranchTrigger) -> None:

@@ -79,6 +79,7 @@ def create_pipelines(
                 change = _put(store, spec, source, given, secrets, update, make_repos, together, reprocess, executor)
                 changes.append(change)
         touched = [change.spec for change in changes if change.what != "unchanged" and change.spec.runs]
+        _set_triggers(store, touched)
         if update is None:
             names = {spec.name for spec in touched}
             touched = [spec for spec in touched if _has_input(store, spec, names)]
@@ -91,13 +92,18 @@ def create_pipelines(
     return changes
 
 
+def _set_triggers(store: Store, specs: Sequence[Spec]) -> None:
+    """Lets the branches that inputs read follow others where a spec says so, also before anything has come."""
+    for part in (part for spec in specs for part in spec.inputs()):
+        if part.trigger is not None:
+            create_branch(store, part.repo, part.branch, rule=as_rule(part.trigger))
+
+
 def _fill_inputs(store: Store, seq: int, specs: Sequence[Spec]) -> None:
     """Gives each branch that is read, has no commit and gets none from another of these pipelines an empty one."""
     made = {(spec.name, spec.output_branch) for spec in specs}
     for spec in specs:
         for part in spec.inputs():
-            if part.trigger is not None:
-                create_branch(store, part.repo, part.branch, rule=as_rule(part.trigger))
             branch = branch_id(store, part.repo, part.branch, create=True)
             if (part.repo, part.branch) not in made and branch is not None and newest(store, branch) is None:
                 add_revision(store, branch, seq, EMPTY, origin="auto")

@@ -12,7 +12,7 @@ def test_a_job_comes_when_enough_has_come(bench):
     bench.run()
     bench.put("songs", {"a": "x"})
     bench.run()
-    assert list_jobs(bench.store, pipeline="p") == []
+    assert {job.total for job in list_jobs(bench.store, pipeline="p")} == {0}
     bench.put("songs", {"b": "y"})
     bench.run()
     assert bench.job("p").total == 2
@@ -26,4 +26,4 @@ def test_a_rate_limit_holds_commits_back(bench):
     bench.pipeline("p", UPPER, source, transform={"env": {"OUT": "/pfs/out/"}})
     bench.put("songs", {"a": "x"})
     bench.run()
-    assert list_jobs(bench.store, pipeline="p") == []
+    assert {job.total for job in list_jobs(bench.store, pipeline="p")} == {0}
