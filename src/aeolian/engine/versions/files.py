@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
 
 _MANY = 256
+_NO_PATH = "-"  # what no absolute path begins with
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class _Reader:
         many = len(items) > _MANY
         self._there = {entry.path: entry for entry in self._trees.entries(self._tree)} if many else None
         places = [self._place(item.source) for item in items if isinstance(item.source, Path | str)]
-        self.stamps = Stamps(store, os.path.commonpath([min(places), max(places)]) if places else "\0")
+        self.stamps = Stamps(store, os.path.commonpath([min(places), max(places)]) if places else _NO_PATH)
 
     def read_source(self, source: Path | str | BinaryIO, path: str) -> Entry:
         """What a file or stream becomes at `path`. Raises `OSError` if it cannot be read."""

@@ -4,9 +4,11 @@ import contextlib
 import gzip
 import http.server
 import io
+import os
 import random
 import tarfile
 import threading
+import time
 
 import pytest
 
@@ -186,3 +188,25 @@ def test_what_is_at_a_url_is_put_under_its_name(songs):
     }
     with pytest.raises(UsageError, match="file:// is not http"):
         put(songs, "songs@master", "file:///etc/passwd", fetch=fetch)
+
+
+def test_a_put_from_a_stream_does_not_read_what_is_known_of_files(songs, monkeypatch):
+    """In a store of a hundred thousand files that would be most of its cost."""
+    folder = songs.folder / "album"
+    folder.mkdir()
+    for number in range(5):
+        (folder / str(number)).write_text("old")
+        os.utime(folder / str(number), (1e9, 1e9))
+    moment = time.time_ns() + 60_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: moment)
+    songs.put_folder("songs@master:/", folder)
+    assert songs.store.db.one("SELECT count(*) AS n FROM code_file")["n"] == 5
+    asked, ask = [], songs.store.db.all
+
+    def count(sql, *values):
+        asked.append(ask(sql, *values))
+        return asked[-1]
+
+    monkeypatch.setattr(songs.store.db, "all", count)
+    songs.put("songs", {"new": "1"})
+    assert max(map(len, asked), default=0) < 5
