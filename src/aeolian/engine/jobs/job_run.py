@@ -25,6 +25,7 @@ from aeolian.engine.jobs.ledger import (
     sources,
     unrunnable,
 )
+from aeolian.engine.jobs.places import Places
 from aeolian.engine.jobs.records import Job
 from aeolian.engine.jobs.resources import Resources, Stopped, has_gpu
 from aeolian.engine.jobs.worker import Result, Task, run_datum
@@ -166,17 +167,20 @@ class JobRun:
         self._cores_a_datum = 1 if spec.gpus and has_gpu() else threads
         secrets = resolve(spec.transform.secrets, add_kept(self._store.home, self._pipeline.secrets))
         batches = Batches(self._processes, self._store.scratch, self._pipeline.name)
+        # What a container has written may be another user's.
+        places = Places(self._store.scratch, self._pipeline.name, lasting=self._executor.name == "process")
         self._task = Task(
             self._pipeline,
             self.job.id,
             self._executor,
             self._processes,
+            places,
             threads=threads,
             secrets=secrets,
             batches=batches if spec.batching else None,
             cache=self._store.cache,
         )
-        with batches, ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
+        with batches, places, ThreadPoolExecutor(parallel, thread_name_prefix="datum") as pool:
             try:
                 sets = datum_sets(todo, spec.datum_sets, parallel)
                 pending = {pool.submit(_one_after_another, together, work) for together in sets}

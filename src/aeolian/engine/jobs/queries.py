@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aeolian.engine.jobs.inputs import Datum, datums
 from aeolian.engine.jobs.ledger import sources
+from aeolian.engine.jobs.places import list_places
 from aeolian.engine.jobs.records import DatumRecord, Job, describe_inputs, find_job, list_jobs
-from aeolian.engine.jobs.scratch import place_datum
 from aeolian.engine.programs.processes import restart_noted
 from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.store import Store
@@ -89,7 +89,7 @@ def restart_datums(store: Store, job: Job, wanted: Sequence[str]) -> list[str]:
         datum.label
         for datum in _datums_at(store, spec, job.seq)
         if all(any(name.rstrip("/") in (p.path, p.content) for p in datum.inputs) for name in wanted)
-        and restart_noted(place_datum(store, job.pipeline, datum.id))
+        and any(restart_noted(place, datum.id) for place in list_places(store.scratch, job.pipeline))
     ]
     if not restarted:
         raise UsageError(

@@ -11,7 +11,7 @@ from aeolian.engine.jobs.inputs import Datum
 from aeolian.engine.programs.pfs import OUT, SCRATCH, real_folder
 from aeolian.engine.programs.read_only import MOST_FILES, WORTH_BYTES
 from aeolian.engine.storage.objects import Intake
-from aeolian.engine.storage.store import Store, folder_name
+from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import Entry
 from aeolian.errors import InputError
 
@@ -50,20 +50,15 @@ class Layout:
         return f"/pfs/{path.relative_to(self.pfs / SCRATCH)}"
 
 
-def place_datum(store: Store, pipeline: str, datum: str) -> Path:
-    """Where a datum of a pipeline runs that has a process of its own; `datum` is its id."""
-    return store.scratch / f"{folder_name(pipeline)}-{datum[:24]}"
-
-
 def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False, link: bool = False) -> Layout:
-    """Makes `folder` with the inputs of a datum, each file a private copy that cannot hurt the store.
+    """Makes `folder`, or fills its bare folders, with the inputs of a datum: private copies that cannot hurt the store.
 
     With `link`, what is large may be `linked` instead.
     """
     layout = Layout(folder, lives_on)
-    (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    layout.out.mkdir(parents=True)
-    made = {layout.out.parent}
+    made = {folder.parent}
+    _make_folder(folder / "tmp", made)
+    _make_folder(layout.out, made)
     for part in datum.inputs:
         root = real_folder(layout.pfs, part.input.name)
         _make_folder(root, made)
@@ -85,7 +80,7 @@ def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False,
 def _make_folder(folder: Path, made: set[Path]) -> None:
     if folder not in made:
         _make_folder(folder.parent, made)
-        folder.mkdir(0o700)
+        folder.mkdir(0o700, exist_ok=True)
         made.add(folder)
 
 

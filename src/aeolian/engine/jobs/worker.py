@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aeolian.engine.jobs.inputs import Datum
-from aeolian.engine.jobs.scratch import Layout, collect, lay_out, place_datum, refuse_changed_inputs
+from aeolian.engine.jobs.places import Place, Places
+from aeolian.engine.jobs.scratch import Layout, collect, lay_out, refuse_changed_inputs
 from aeolian.engine.programs.batching import Batch, Batches
 from aeolian.engine.programs.environment import expand_references
 from aeolian.engine.programs.executors import Command, Executor
@@ -25,12 +26,13 @@ from aeolian.errors import InputError
 
 @dataclass(frozen=True)
 class Task:
-    """What all datums of a job share; `batches` for `datum_batching`."""
+    """What all datums of a job share; `batches` for `datum_batching`, else `places`."""
 
     pipeline: Pipeline
     job: str
     executor: Executor
     processes: Processes
+    places: Places
     threads: int
     secrets: Secrets = NO_SECRETS
     batches: Batches | None = None
@@ -54,16 +56,6 @@ class Result:
     seconds: dict[str, float] = field(default_factory=lambda: {"download": 0.0, "process": 0.0, "upload": 0.0})
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A folder for one try of one datum."""
-
-    folder: Path
-
-    def clear(self) -> None:
-        remove(self.folder)
-
-
 def run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result], None]) -> Result:
     """Runs a datum and hands the result to `record` while its outputs are on their way in, to be kept with it.
 
@@ -78,13 +70,12 @@ def _run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result]
     result = Result("failed", started=time.time())
     log_path = store.log(task.job, task.pipeline.name, datum.id)
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    place = task.batches.mine() if task.batches else _Place(place_datum(store, task.pipeline.name, datum.id))
+    place = task.batches.mine() if task.batches else task.places.mine()
     with log_path.open("wb", buffering=0) as log:
         while result.state == "failed" and result.tries < task.pipeline.spec.datum_tries:
             if result.reason:
                 log.write(f"--- try {result.tries + 1} of {task.pipeline.spec.datum_tries}: {result.reason}\n".encode())
             result.tries += 1
-            place.clear()
             try:
                 _try(store, task, datum, place, log, result, record)
             finally:
@@ -107,7 +98,7 @@ def _try(
     store: Store,
     task: Task,
     datum: Datum,
-    place: Batch | _Place,
+    place: Batch | Place,
     log: BinaryIO,
     result: Result,
     record: Callable[[Result], None],
@@ -115,6 +106,10 @@ def _try(
     transform = task.pipeline.spec.transform
     clock = time.monotonic()
     batch = place if isinstance(place, Batch) else None
+    if isinstance(place, Place):
+        place.make_ready(_names(datum))
+    else:
+        place.clear()
     # A process that goes on to the next datum has its mounts already.
     link = batch is None and _has_large_inputs(datum) and task.executor.protects(store.scratch)
     layout = lay_out(store, datum, place.folder, lives_on=batch is not None, link=link)
@@ -200,7 +195,7 @@ def _command(task: Task, datum: Datum, layout: Layout, batch: Batch | None) -> C
         image=transform.image,
         name=layout.folder.name,
         datum=_datum_environment(datum),
-        inputs=tuple(sorted({part.input.name for part in datum.inputs})),
+        inputs=_names(datum),
         secrets=task.secrets,
         mounts=link_mounts(task.secrets, layout.folder / "secrets"),
         read_only=tuple(layout.linked),
@@ -208,6 +203,11 @@ def _command(task: Task, datum: Datum, layout: Layout, batch: Batch | None) -> C
         lives_on=batch is not None,
         worker=batch.worker if batch is not None else None,
     )
+
+
+def _names(datum: Datum) -> tuple[str, ...]:
+    """The folders of a datum in /pfs, but for `out`."""
+    return tuple(sorted({part.input.name for part in datum.inputs}))
 
 
 def _environment(task: Task) -> dict[str, str]:

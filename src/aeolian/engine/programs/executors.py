@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -123,8 +124,8 @@ class ProcessExecutor:
     identity = ""
 
     def ready(self, spec: Spec) -> Executor:
-        """Itself: it needs nothing."""
-        return self
+        """One for this job: it needs nothing."""
+        return ProcessExecutor()
 
     def protects(self, folder: Path) -> bool:
         """Where the kernel lets us mount: most Linux, but not inside most containers."""
@@ -140,7 +141,7 @@ class ProcessExecutor:
         argv = [_here(word, command) for word in command.argv]
         if argv[0] in _PYTHONS:
             argv[0] = sys.executable
-        environment = machine_environment() | thread_environment(command.threads) | _caches(command.cache)
+        environment = self._machine | thread_environment(command.threads) | _caches(command.cache)
         environment |= {"TMPDIR": str(command.temporary)}
         environment |= self.seen(command, command.environment)
         environment |= command.secrets.environment
@@ -152,6 +153,10 @@ class ProcessExecutor:
         return Launch(
             argv, environment, folder, stdin, command.read_only, writable=own if landlock.works_here() else None
         )
+
+    @cached_property
+    def _machine(self) -> dict[str, str]:
+        return machine_environment()
 
     def settle(self, command: Command) -> None:
         """It did run here."""

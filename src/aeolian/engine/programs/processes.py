@@ -94,7 +94,7 @@ class Processes:
                     return Exit(None, _cannot_start(launch, error), started=False)
                 self._groups.add(process.pid)
             failure = start.failure() if start else None
-        _note(scratch, process.pid)
+        _note(scratch, process.pid, launch.environment.get("PACH_DATUM_ID", ""))
         if started:
             started(process.pid)
         end = self._finish(process, timeout_s)
@@ -169,17 +169,14 @@ def kill_group(group: int) -> None:
 
 def kill_noted(scratch: Path) -> None:
     """Kills what a killed engine left running in `scratch`, if it is still the same process."""
-    try:
-        pid, started = (scratch / PID_FILE).read_text().split(maxsplit=1)
-    except (OSError, ValueError):
-        return
-    if started == _start_time(int(pid)) != "?":
-        kill_group(int(pid))
+    pid, started, _ = _noted(scratch)
+    if pid and started == _start_time(pid) != "?":
+        kill_group(pid)
 
 
-def restart_noted(scratch: Path) -> bool:
-    """Kills what runs in `scratch`, whoever began it, and marks it to be begun again; whether something ran there."""
-    if not (scratch / PID_FILE).exists():
+def restart_noted(scratch: Path, datum: str) -> bool:
+    """Kills what runs of a datum in `scratch`, whoever began it, and marks it to be begun again; whether it ran."""
+    if _noted(scratch)[2] != datum:
         return False
     with contextlib.suppress(FileNotFoundError):
         (scratch / RESTART_FILE).touch()
@@ -187,11 +184,20 @@ def restart_noted(scratch: Path) -> bool:
     return True
 
 
-def _note(scratch: Path, pid: int) -> None:
+def _noted(scratch: Path) -> tuple[int, str, str]:
+    """The process that was started in `scratch`, the moment at which it was, and the id of its datum; 0 for none."""
+    try:
+        pid, started, datum = (scratch / PID_FILE).read_text().split(" ")
+        return int(pid), started, datum
+    except (OSError, ValueError):
+        return 0, "", ""
+
+
+def _note(scratch: Path, pid: int, datum: str) -> None:
     # The program may have put a link there, to a file that it cannot write to itself.
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with contextlib.suppress(OSError), os.fdopen(os.open(scratch / PID_FILE, flags, 0o600), "w") as file:
-        file.write(f"{pid} {_start_time(pid)}")
+        file.write(f"{pid} {_start_time(pid)} {datum}")
 
 
 def _nameless_file(folder: Path, content: bytes) -> BinaryIO:

@@ -303,7 +303,48 @@ def test_what_a_killed_engine_left_running_is_ended(bench):
     left = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     folder = bench.store.scratch / "p-x"
     folder.mkdir()
-    (folder / PID_FILE).write_text(f"{left.pid} {_start_time(left.pid)}")
+    (folder / PID_FILE).write_text(f"{left.pid} {_start_time(left.pid)} id-of-a-datum")
     clear_scratch(bench.store)
     assert left.wait() == -signal.SIGKILL
     assert not folder.exists()
+
+
+SWEPT = """
+import os, pathlib, sys
+pfs = pathlib.Path(os.environ["PFS"])
+seen = {str(path.relative_to(pfs)) for path in pfs.rglob("*")} - {f".scratch/in/{pathlib.Path(os.environ['in']).name}"}
+there = {".env", ".scratch", ".scratch/in", ".scratch/out", "in", "out"}
+assert seen == there, sorted(seen ^ there)
+assert not os.listdir(os.environ["TMPDIR"]) and os.listdir(pfs / "in/") == [pathlib.Path(os.environ["in"]).name]
+(pfs / "out" / pathlib.Path(os.environ["in"]).name).write_text(str(os.stat(pfs / ".scratch/in").st_ino))
+exec(sys.argv[1])
+"""
+LEFT = [
+    "pass",
+    "[(pfs / name).write_text('x') for name in ('beside', 'out/../../stray', '.scratch/x')]",
+    "(pfs / 'in').unlink(); (pfs / 'in').symlink_to('/')",
+    "os.chmod(pfs / '.scratch/in', 0o500)",
+    "import shutil; shutil.rmtree(pfs / '.scratch/out'); (pfs / '.scratch/out').symlink_to(pfs)"
+    " if os.environ['in'].endswith('a') else os.mkdir(pfs / '.scratch/out')",
+    "d = pathlib.Path(os.environ['TMPDIR'], 'deep/er'); d.mkdir(parents=True); (d / 'f').touch(); os.chmod(d, 0)",
+    "(pfs / '.env').unlink(); (pfs / '.env').symlink_to('/dev/null')",
+    "os.mkfifo(pfs / '.scratch/in/pipe'); os.mkdir(pfs / 'in2')",
+]
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_datum_sees_nothing_of_what_the_one_before_it_left(bench, left):
+    bench.repo("in")
+    bench.put("in", {name: name for name in "abc"})
+    transform = {"env": {"PFS": "/pfs"}}
+    bench.pipeline("p", [sys.executable, "-c", SWEPT, left], "in", transform=transform)
+    bench.run(cores=1)
+    reasons = [record.log.read_text() for record in list_datums(bench.store, bench.job("p"))]
+    made = bench.contents("p")
+    if "symlink_to(pfs)" in left:
+        assert bench.job("p").failed == 1
+    else:
+        assert sorted(made) == list("abc"), reasons
+    if left == "pass":
+        assert len(set(made.values())) == 1, "a folder is made once for all datums of a thread"
+    assert list(bench.store.scratch.iterdir()) == []
