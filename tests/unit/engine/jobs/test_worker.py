@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from engine_bench import shell
 
+from aeolian.engine.jobs.places import Places, list_places
 from aeolian.engine.jobs.records import list_datums
-from aeolian.engine.jobs.scratch import place_datum
 from aeolian.engine.programs.executors import ProcessExecutor
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions.program import image_slug, set_arguments
@@ -268,7 +268,12 @@ def test_one_gpu_one_datum_at_a_time(bench):
 
 
 def test_a_pipeline_of_a_project_has_one_folder_for_its_logs_and_one_for_a_datum(bench):
-    assert place_datum(bench.store, "P/p", "d" * 64).parent == bench.store.scratch
+    with Places(bench.store.scratch, "P/p", lasting=True) as places:
+        folder = places.mine().folder
+        folder.mkdir()
+        assert folder.parent == bench.store.scratch
+        assert list_places(bench.store.scratch, "P/p") == [folder]
+        assert list_places(bench.store.scratch, "p") == []
     log = bench.store.log("j" * 32, "P/p", "d" * 64)
     assert log.relative_to(bench.store.home / "logs").parts == ("P.p", "j" * 32, f"{'d' * 32}.log")
     bench.repo("songs")
