@@ -51,4 +51,6 @@ def _quoted(value: str) -> str:
 def write_dotenv(pfs: Path, environment: Mapping[str, str]) -> None:
     """The environment as /pfs/.env: lines of `NAME=value`, in quotes what a reader would not take as it stands."""
     text = "".join(f"{name}={_quoted(value)}\n" for name, value in environment.items())
-    (pfs / DOTENV).write_text(text, encoding="utf-8", errors="surrogateescape")
+    # `x`: a program of many datums may have put a link there, to a file that it cannot write to itself.
+    with (pfs / DOTENV).open("x", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
