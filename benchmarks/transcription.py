@@ -135,7 +135,7 @@ def work(name, files, model):
 
 
 def hear_ours():
-    from aeolian.stages.recordings import open_recording
+    from aeolian.stages.recording_readers import open_recording
     from aeolian.transcription.basic_pitch import BasicPitch
 
     model = BasicPitch()
@@ -169,7 +169,7 @@ def hear_network():
 
 
 def hear_onsets_frames(folder):
-    from aeolian.stages.recordings import open_recording
+    from aeolian.stages.recording_readers import open_recording
     from aeolian.stages.shipped_models import shipped_models
     from aeolian.stages.transcribers import SHIPPED
     from aeolian.transcription.onsets_and_frames.config import PRESETS

@@ -3,10 +3,10 @@
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import measure_cpu_s
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -56,15 +56,10 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded_by(statement) == []
 
 
-def test_aeolian_help_is_quick() -> None:
-    """Under 0.3 s, the best of five, so that another process on this machine does not decide it."""
-    seconds = []
-    for _ in range(5):
-        start_s = time.perf_counter()
-        done = subprocess.run([BIN / "aeolian", "--help"], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start_s)
-    assert "put" in done.stdout
-    assert min(seconds) < 0.3
+def test_aeolian_help_costs_hardly_more_than_click() -> None:
+    """The start of Python with click, measured beside it, is what cannot be saved; it takes a tenth of a second."""
+    least_s = measure_cpu_s([sys.executable, "-c", "import click"])
+    assert measure_cpu_s([BIN / "aeolian", "--help"]) < 2 * least_s
 
 
 def test_no_path_of_a_machine_and_no_registry_in_what_is_tracked() -> None:

@@ -18,8 +18,8 @@ FOR_THEIR_DATA = {
     "musictransformer": {"pretty-midi"},
     "onsets-and-frames": {"basic-pitch"},
 }
-# Imported where it is installed in TensorFlow's place.
-INSTEAD = {"musictransformer": {"jax"}}
+# Imported where it is installed: JAX in TensorFlow's place, ffmpeg for recordings that libsndfile cannot read whole.
+INSTEAD = {"musictransformer": {"jax", "imageio-ffmpeg"}, "onsets-and-frames": {"imageio-ffmpeg"}}
 
 
 def normal(name: str) -> str:

@@ -12,7 +12,7 @@ from aeolian.names import named_as_midi
 from aeolian.stages.folders import input_files
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
-from aeolian.stages.recordings import open_recording
+from aeolian.stages.recording_readers import open_recording
 from aeolian.stages.report import StageReport
 from aeolian.stages.transcribers import BACKENDS, BASIC_PITCH, ONSETS_FRAMES, Options, Transcribers
 

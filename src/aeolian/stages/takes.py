@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aeolian.errors import InputError
-from aeolian.stages.recordings import open_recording
+from aeolian.stages.recording_readers import open_recording
 from aeolian.stages.report import StageReport
 from aeolian.transcription.mel import HOP_SAMPLES, SAMPLE_RATE_HZ
 from aeolian.transcription.training.corpus import Song

@@ -13,7 +13,8 @@ from aeolian.stages.batching import each_datum
 from aeolian.stages.folders import output_folder, whole_file
 from aeolian.stages.options import option
 from aeolian.stages.progress import Report, progress
-from aeolian.stages.recordings import open_recording, record, sources
+from aeolian.stages.recording_readers import open_recording
+from aeolian.stages.recordings import record, sources
 from aeolian.stages.report import StageReport, in_worker
 from aeolian.stages.transcribers import AUTO, BACKENDS, SHIPPED, Options, Transcribers
 

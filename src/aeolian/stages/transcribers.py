@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aeolian.errors import UsageError
-from aeolian.stages.recordings import open_recording
+from aeolian.stages.recording_readers import open_recording
 from aeolian.stages.shipped_models import find_model, shipped_models
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from aeolian.formats.audio_probe import probe
 from aeolian.formats.decoding import decode
 from aeolian.formats.ffmpeg import executable
 from aeolian.formats.sizes import cut_off_remark
-from aeolian.stages import convert, recordings
-from aeolian.stages.recordings import open_recording
+from aeolian.stages import convert
+from aeolian.stages.recording_readers import NEEDS_FFMPEG, open_recording
 from aeolian.stages.report import REPORT_NAME
 from aeolian.transcription.basic_pitch import BasicPitch
 from aeolian.transcription.choice import EXCERPT_S, EXCERPTS, excerpts
@@ -218,7 +218,7 @@ def test_without_ffmpeg_wav_and_flac_are_read_and_what_may_be_cut_is_marked(tmp_
     soundfile.write(tmp_path / "a.ogg", tone(), RATE)
     (tmp_path / "b.wav").write_bytes(b"no sound")
     monkeypatch.setitem(sys.modules, "aeolian.formats.ffmpeg_reader", None)
-    for name, expected in (("a.wav", []), ("a.flac", []), ("a.ogg", [recordings.NEEDS_FFMPEG])):
+    for name, expected in (("a.wav", []), ("a.flac", []), ("a.ogg", [NEEDS_FFMPEG])):
         samples, _, remarks = read_directly(tmp_path / name)
         assert (len(samples), remarks) == (RATE, expected)
     with pytest.raises(InputError, match="cannot be read as audio"):
