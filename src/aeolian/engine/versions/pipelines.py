@@ -283,7 +283,7 @@ def inspect_pipeline(store: Store, name: str) -> Pipeline:
 
 
 def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: bool = False) -> None:
-    """Removes a pipeline, its jobs and, unless kept, its output repo.
+    """Removes a pipeline, its jobs, the repos of its cron inputs and, unless kept, its output repo.
 
     Raises `UsageError` while another pipeline reads that repo, unless with `force`: that one is left without its input.
     """
@@ -300,6 +300,10 @@ def delete_pipeline(store: Store, name: str, *, keep_repo: bool = False, force: 
         store.db.run("DELETE FROM pipeline WHERE id = ?", pipeline.row)
         if not keep_repo:
             store.db.run("DELETE FROM repo WHERE name = ?", name)
+        read = {part.repo for other in pipelines(store) for part in other.spec.inputs()}
+        for part in pipeline.spec.inputs():
+            if part.is_cron and part.repo not in read:
+                store.db.run("DELETE FROM repo WHERE name = ?", part.repo)
 
 
 def delete_all_pipelines(store: Store, *, keep_repo: bool = False) -> list[str]:

@@ -53,15 +53,16 @@ def change(name: str) -> Callable[[Change], Change]:
 def perform(store: Store, name: str, **arguments: Any) -> tuple[str, bool]:
     """Do a change, or gather it where a transaction is active; return what it has to print, and whether it was done.
 
-    Raises what the change raises. A transaction keeps it all the same, and cannot be finished with it: all or nothing.
+    Raises what the change raises; then a transaction goes on without it.
     """
     with store.db.transaction():
         active = find_active(store)
         if active is None:
             return _CHANGES[name](store, **arguments), True
         requests = (*active.requests, Request(name, arguments))
+        said = _try(store, active.id, requests)[-1]
         store.db.run("UPDATE planned SET requests = ? WHERE id = ?", _write(requests), active.id)
-    return _try(store, active.id, requests)[-1], False
+        return said, False
 
 
 def start(store: Store) -> str:

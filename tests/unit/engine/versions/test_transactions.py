@@ -87,17 +87,28 @@ def test_all_kinds_of_changes_are_gathered(bench):
     assert transactions.list_transactions(store) == []
 
 
-def test_a_change_that_cannot_be_done_keeps_the_transaction_from_its_end(bench):
+def test_a_change_that_cannot_be_done_is_not_gathered(bench):
     bench.repo("songs")
     transactions.start(bench.store)
     perform(bench.store, "create repo", repo="seeds", description="")
     with pytest.raises(UsageError, match="repo songs already exists"):
         perform(bench.store, "create repo", repo="songs", description="")
-    with pytest.raises(UsageError, match="repo songs already exists"):
-        transactions.finish(bench.store)
-    assert [repo.name for repo in repos.list_repos(bench.store)] == ["songs"]
-    transactions.delete(bench.store)
-    assert perform(bench.store, "create repo", repo="seeds", description="") == ("", True)
+    transactions.finish(bench.store)
+    assert [repo.name for repo in repos.list_repos(bench.store)] == ["seeds", "songs"]
+
+
+def test_a_change_that_can_no_longer_be_done_keeps_the_transaction_from_its_end(bench):
+    bench.repo("songs")
+    transactions.start(bench.store)
+    perform(bench.store, "create repo", repo="first", description="")
+    perform(bench.store, "create repo", repo="seeds", description="")
+    id_ = transactions.stop(bench.store)
+    bench.repo("seeds")
+    with pytest.raises(UsageError, match="repo seeds already exists"):
+        transactions.finish(bench.store, id_)
+    assert [repo.name for repo in repos.list_repos(bench.store)] == ["seeds", "songs"]
+    transactions.delete(bench.store, id_)
+    assert perform(bench.store, "create repo", repo="first", description="") == ("", True)
 
 
 def test_two_commits_of_one_repo_do_not_go_together(bench):
