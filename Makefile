@@ -11,7 +11,7 @@ DOCKER_BUILD ?= $(shell docker buildx version > /dev/null 2>&1 || echo DOCKER_BU
 	$(shell docker network inspect bridge > /dev/null 2>&1 || echo --network=host)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench images images-possible images-test test-legacy-client sbom lock samples clean
+.PHONY: help setup demo test lint bench cluster-test images images-possible images-test test-legacy-client sbom lock samples clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: setup ## recordings -> model -> new music, on this machine, in a few minut
 
 test: setup ## every test; those that need what is not here say so and are skipped
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+cluster-test: setup ## tests/platform on a real pachd, which ../shared/bin/cluster-up raises; `make test` has it on the local engine
+	@scripts/cluster_test.sh
 
 lint: setup ## style, types and layers
 	$(BIN)/ruff check .
