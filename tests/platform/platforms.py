@@ -63,6 +63,10 @@ class Platform(abc.ABC):
         """A spec with what this platform needs to run it."""
 
     @abc.abstractmethod
+    def kept(self, name: str) -> str:
+        """A path, for a program, that is kept from try to try and is nobody else's."""
+
+    @abc.abstractmethod
     def is_refusal(self, answer: Answer) -> bool:
         """Whether a command said that it cannot be done."""
 
@@ -290,6 +294,10 @@ class LocalEngine(Platform):
         """The spec with the image that a cluster would run it in."""
         return {**spec, "transform": {"image": IMAGE, **spec.get("transform", {})}}
 
+    def kept(self, name: str) -> str:
+        """A path of the test's own folder."""
+        return str(self.folder / name)
+
     def is_refusal(self, answer: Answer) -> bool:
         """A mistake ends with 2, and one sentence that says what to do."""
         return answer.code == 2
@@ -352,12 +360,10 @@ class Pachyderm(Platform):
         return process
 
     def settle(self) -> None:
-        """Wait until every job of the project has ended."""
-        self.wait(self._all_ended, "jobs that end")
-
-    def _all_ended(self) -> bool:
-        jobs = [job for each in self.raw("list pipeline") for job in self.raw("list job -p", each["pipeline"]["name"])]
-        return all(job["state"] in ENDED for job in jobs)
+        """Wait until every job of the project has ended: pachd says when, so that nothing is asked again and again."""
+        while waiting := [job for job in self.raw("list job -x") if job.get("state") not in ENDED]:
+            name, number = waiting[-1]["job"]["pipeline"]["name"], waiting[-1]["job"]["id"]
+            self.do("wait job", f"{name}@{number}")
 
     def complete(self, spec: dict[str, Any]) -> dict[str, Any]:
         """The spec with an image that is there, and asking for so little that many fit on two cores."""
@@ -368,6 +374,10 @@ class Pachyderm(Platform):
             **spec,
             "transform": {"image": IMAGE, **spec.get("transform", {})},
         }
+
+    def kept(self, name: str) -> str:
+        """A path in /tmp, which lives as long as the pipeline's pod."""
+        return f"/tmp/{name}"
 
     def is_refusal(self, answer: Answer) -> bool:
         """Whatever goes wrong ends with 1."""

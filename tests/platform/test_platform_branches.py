@@ -35,7 +35,7 @@ def test_a_branch_names_its_newest_commit(engine):
     assert engine.one("inspect commit", "in@master")["parent_commit"]["id"] == ids[1]
 
 
-@pachyderm("pfs.TestAncestrySyntax", "ancestry.TestAncestry", "server.TestPipelineAncestry")
+@pachyderm("pfs.TestAncestrySyntax", "ancestry.TestAncestry")
 @pytest.mark.parametrize(
     ("ancestor", "value"),
     [("^", 2), ("~", 2), ("^1", 2), ("~1", 2), ("^^", 1), ("~~", 1), ("^2", 1), (".1", 1), (".2", 2), (".3", 3)],

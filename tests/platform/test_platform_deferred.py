@@ -47,6 +47,7 @@ def test_a_staging_branch_of_an_input(engine):
 @pachyderm("pfs.TestTrigger", "server.TestPipelineInputTriggerSimple")
 def test_a_trigger_counts_commits(engine):
     engine.repo("in")
+    engine.do("create branch", "in@master")
     engine.do("create branch", "in@trigger", "--trigger", "master", "--trigger-commits", "2")
     heads = []
     for number in range(4):
@@ -58,6 +59,7 @@ def test_a_trigger_counts_commits(engine):
 @pachyderm("pfs.TestTrigger", "server.TestTrigger")
 def test_a_trigger_counts_bytes(engine):
     engine.repo("in")
+    engine.do("create branch", "in@master")
     engine.do("create branch", "in@trigger", "--trigger", "master", "--trigger-size", "1K")
     sizes = []
     for number in range(3):
@@ -69,6 +71,7 @@ def test_a_trigger_counts_bytes(engine):
 @pachyderm("pfs.TestTrigger")
 def test_a_trigger_may_want_all_its_conditions(engine):
     engine.repo("in")
+    engine.do("create branch", "in@master")
     engine.do(
         "create branch",
         "in@trigger",
@@ -90,6 +93,7 @@ def test_a_trigger_may_want_all_its_conditions(engine):
 @pachyderm("pfs.TestTrigger")
 def test_triggers_in_a_chain(engine):
     engine.repo("in")
+    engine.do("create branch", "in@master")
     engine.do("create branch", "in@a", "--trigger", "master", "--trigger-commits", "1")
     engine.do("create branch", "in@b", "--trigger", "a", "--trigger-commits", "2")
     for number in range(2):

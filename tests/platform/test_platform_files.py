@@ -114,7 +114,7 @@ def test_sources_named_in_a_file(engine):
     assert engine.contents("in@master") == {"/one": "1", "/two": "2"}
 
 
-@pachyderm("pfs.TestSimpleFile", "pfs.TestPutFile2", "pfs.TestPutFileBranchCommitID", "pfs.TestPutSameFileInParallel")
+@pachyderm("pfs.TestSimpleFile", "pfs.TestPutFile2", "pfs.TestPutFileBranchCommitID")
 def test_append_adds_to_a_file(engine):
     engine.repo("in")
     engine.do("put file", "in@master:/f", "--append", "-f", "-", input="one\n")
@@ -250,13 +250,64 @@ def test_a_link_to_a_file_is_put_as_its_content(engine):
     assert engine.contents("in@master") == {"/real": "x", "/link": "x"}
 
 
+@differs("what a folder holds and cannot be put")
 @pytest.mark.parametrize("target", ["nowhere", "folder"])
-def test_a_dangling_link_or_one_to_a_folder_refuses_the_put(engine, target):
+def test_a_dangling_link_or_one_to_a_folder(engine, target):
     engine.repo("in")
     folder = engine.tree({"real": "x", "folder/y": "y"})
     (folder / "link").symlink_to(target)
-    engine.refuse("put file", "in@master:/", "-r", "-f", str(folder))
-    assert engine.raw("list commit", "in") == []
+    words = ("in@master:/", "-r", "-f", str(folder))
+    if is_local(engine):
+        engine.refuse("put file", "--strict", *words)
+        assert engine.raw("list commit", "in") == []
+        answer = engine.run("put file", *words)
+        assert (answer.code, "link" in answer.err) == (1, True)
+        assert engine.contents("in@master") == {"/real": "x", "/folder/y": "y"}
+    else:
+        engine.refuse("put file", *words)
+        assert engine.raw("list commit", "in") == []
+
+
+@differs("`put file` of a file below a path that is a file is refused")
+def test_a_file_below_a_file(engine):
+    engine.repo("in")
+    engine.put("in@master:/a", "1")
+    if is_local(engine):
+        engine.refuse("put file", "in@master:/a/b", "-f", "-", input="2")
+        assert engine.contents("in@master") == {"/a": "1"}
+    else:
+        engine.put("in@master:/a/b", "2")
+        assert "collision" in engine.refuse("list file", "in@master")
+
+
+@differs("`put file -r` of one file to a path in `/` puts it into that folder")
+def test_one_file_put_with_r_into_a_folder(engine):
+    engine.repo("in")
+    path = engine.text_file("1", "xaa")
+    engine.do("put file", "in@master:/q/", "-r", "-f", path)
+    assert engine.files("in@master") == (["/q/xaa"] if is_local(engine) else ["/q"])
+
+
+@differs("a file whose name has a comma is one source where it exists")
+def test_a_comma_in_a_name(engine):
+    engine.repo("in")
+    path = engine.text_file("1", "one,two")
+    if is_local(engine):
+        engine.do("put file", "in@master", "-f", path)
+        assert engine.contents("in@master") == {"/one,two": "1"}
+    else:
+        engine.refuse("put file", "in@master", "-f", path)
+
+
+@differs("`copy file` of what is not there is refused")
+def test_a_copy_of_nothing(engine):
+    engine.repo("in")
+    engine.put("in@master:/f", "1")
+    if is_local(engine):
+        engine.refuse("copy file", "in@master:/none", "in@master:/g")
+    else:
+        engine.do("copy file", "in@master:/none", "in@master:/g")
+    assert engine.files("in@master") == ["/f"]
 
 
 def test_the_last_of_two_sources_of_one_name_counts(engine):
@@ -393,11 +444,13 @@ def test_deleting_within_a_commit_follows_the_order_of_the_words(engine):
     assert engine.contents("in@master") == {"/bar": "bar\n", "/late": "2"}
 
 
+@differs("`delete file` of a folder without `-r` is refused")
 @pachyderm("pfs.TestDeleteDir", "pfs.TestDeleteFile3")
 def test_a_folder_is_deleted_with_r_alone(engine):
     engine.repo("in")
     engine.put_tree("in@master:/", {"dir/foo": "1", "dir/sub/bar": "2", "kept": "3"})
-    engine.do("delete file", "in@master:/dir")
+    answer = engine.run("delete file", "in@master:/dir")
+    assert engine.is_refusal(answer) if is_local(engine) else answer.code == 0
     assert engine.files("in@master") == ["/dir/foo", "/dir/sub/bar", "/kept"]
     engine.do("delete file", "-r", "in@master:/dir")
     assert engine.files("in@master") == ["/kept"]
@@ -504,7 +557,6 @@ def test_find_commit_in_an_open_commit_is_refused(engine):
     engine.refuse("find commit", "in@master:/files/b")
 
 
-@pachyderm("pfs.TestFsckFix")
 def test_fsck_finds_nothing_wrong(engine):
     engine.repo("in")
     engine.put("in@master:/f", "x")

