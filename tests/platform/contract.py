@@ -11,7 +11,7 @@ Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def pachyderm(*names: str) -> Callable[[Test], Test]:
-    """Name the functions of Pachyderm's own test suite whose subject a test covers, as in `pachyderm_tests.txt`."""
+    """Name the functions of Pachyderm's suite that a test covers, `package.TestName`; `not_tried.txt` has the rest."""
     return pytest.mark.pachyderm(*names)
 
 
