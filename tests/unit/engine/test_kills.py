@@ -23,7 +23,8 @@ from aeolian.engine.storage.objects import SMALL_BYTES
 from aeolian.engine.storage.store import Store
 from aeolian.engine.upkeep import check, collect_garbage
 
-KILLS = max(int(os.environ.get("AEOLIAN_TEST_KILLS", "8")) // 4, 1)
+# Of each command; there are eleven, and test_durability.py has all of the number for the jobs alone.
+KILLS = max(int(os.environ.get("AEOLIAN_TEST_KILLS", "8")) // 8, 1)
 STEPS = ("open", "os.", "shutil.", "subprocess.Popen", "fcntl.")
 PADDING = "." * SMALL_BYTES
 SPEC = {
