@@ -428,6 +428,8 @@ def test_ctrl_c_in_the_middle_is_a_whole_commit_or_none(watched, after):
     code = (
         "import signal, sys; from aeolian.cli.main import main\n"
         "from aeolian.engine.storage.objects import Intake\n"
+        # A shell that starts the tests in the background has it ignored, and children inherit that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "add, left = Intake.add, [int(sys.argv.pop(1))]\n"
         "def count(self, path, **options):\n"
         "    left[0] -= 1\n"
