@@ -32,4 +32,4 @@ elif ! answers; then
     leave "no pachd answers at PACHD_ADDRESS, and there is no $up"
 fi
 AEOLIAN_TEST_PLATFORM=pachyderm timeout "${AEOLIAN_CLUSTER_TEST_S:-2400}" \
-    .venv/bin/python -m pytest -n "${AEOLIAN_CLUSTER_WORKERS:-6}" tests/platform "$@"
+    .venv/bin/python -m pytest -n "${AEOLIAN_CLUSTER_WORKERS:-4}" tests/platform "$@"

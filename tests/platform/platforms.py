@@ -6,13 +6,16 @@ its own.
 """
 
 import abc
+import contextlib
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -328,11 +331,14 @@ class Pachyderm(Platform):
         self._environment |= {"PACH_CONFIG": str(path), "NO_COLOR": "1"}
         self._started: list[subprocess.Popen[str]] = []
         self._has_pipelines = False
+        self._triggered: list[str] = []  # pachd deletes no repo of which a branch is triggered by another
         self.do("create project", self.project)
 
     def run(self, command: str, *words: str, input: str | bytes | None = None) -> Answer:
         """The answer of `pachctl`."""
         self._has_pipelines |= "pipeline" in command
+        if "--trigger" in words:
+            self._triggered.insert(0, words[0])
         content = input.encode() if isinstance(input, str) else input
         done = subprocess.run(
             ["pachctl", *command.split(), *words],
@@ -391,8 +397,19 @@ class Pachyderm(Platform):
         """Remove the project with all that is in it."""
         end_all(self._started)
         commands = ["delete repo --all --force", f"delete project {self.project}"]
-        for command in (["delete pipeline --all --force"] if self._has_pipelines else []) + commands:
-            self.run(command, input="y\n")
+        with _one_at_a_time():
+            for branch in self._triggered:
+                self.run("delete branch --force", branch)
+            for command in (["delete pipeline --all --force"] if self._has_pipelines else []) + commands:
+                self.run(command, input="y\n")
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one process of this machine in: pachd's transactions are serializable, and deletes end one another."""
+    with (Path(tempfile.gettempdir()) / "aeolian-cluster-test.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def end_all(processes: Sequence["subprocess.Popen[str]"]) -> None:

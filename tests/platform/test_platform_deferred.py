@@ -52,6 +52,7 @@ def test_a_trigger_counts_commits(engine):
     heads = []
     for number in range(4):
         engine.put("in@master:/f", str(number))
+        engine.do("wait commit", "in@master")
         heads.append(engine.raw("list file", "in@trigger"))
     assert [engine.get("in@trigger:/f"), len(heads[0]), len(heads[1])] == ["3", 0, 1]
 
@@ -64,6 +65,7 @@ def test_a_trigger_counts_bytes(engine):
     sizes = []
     for number in range(3):
         engine.put(f"in@master:/f{number}", "x" * 600)
+        engine.do("wait commit", "in@master")
         sizes.append(len(engine.raw("list file", "in@trigger")))
     assert sizes == [0, 2, 2]
 
@@ -86,6 +88,7 @@ def test_a_trigger_may_want_all_its_conditions(engine):
     sizes = []
     for number in range(4):
         engine.put(f"in@master:/f{number}", "x" * 600)
+        engine.do("wait commit", "in@master")
         sizes.append(len(engine.raw("list file", "in@trigger")))
     assert sizes == [0, 0, 3, 3]
 
@@ -98,6 +101,8 @@ def test_triggers_in_a_chain(engine):
     engine.do("create branch", "in@b", "--trigger", "a", "--trigger-commits", "2")
     for number in range(2):
         engine.put(f"in@master:/f{number}", "x")
+        engine.do("wait commit", "in@master")
+    engine.wait(lambda: engine.files("in@b") == ["/f0", "/f1"], "the second branch")
     assert engine.files("in@a") == ["/f0", "/f1"]
     assert engine.files("in@b") == ["/f0", "/f1"]
 
