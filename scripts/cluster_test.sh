@@ -14,7 +14,8 @@ leave() {
     exit 0
 }
 
-answers() { [ -n "${PACHD_ADDRESS:-}" ] && pachctl version --timeout 5s > /dev/null 2>&1; }
+# A minute: on a busy machine it may take long, and one that is there is not ours to stop.
+answers() { [ -n "${PACHD_ADDRESS:-}" ] && pachctl version --timeout 60s > /dev/null 2>&1; }
 
 stop() { [ $raised = no ] || "$up" --stop; }
 trap stop EXIT
