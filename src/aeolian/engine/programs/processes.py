@@ -14,7 +14,7 @@ from typing import BinaryIO
 from aeolian.engine.programs import read_only
 from aeolian.engine.programs.executors import HANDED, Launch
 from aeolian.engine.programs.landlock import start_confined
-from aeolian.engine.programs.strays import adopt_orphans, end_strays
+from aeolian.engine.programs.strays import adopt_orphans, end_strays, reap_group
 from aeolian.next_datum import PORT_VARIABLE
 
 PID_FILE = "pid"
@@ -101,6 +101,7 @@ class Processes:
         if failure:
             return Exit(None, _cannot_start(launch, failure), started=False)
         if self._adopts:
+            reap_group(process.pid)
             with self._lock:
                 marks = _DATUM_MARKS if "PACH_DATUM_ID" in launch.environment else _BATCH_MARKS
                 end_strays({name: launch.environment.get(name, "") for name in marks}, self._groups)

@@ -40,6 +40,13 @@ def end_strays(marks: dict[str, str], ours: Collection[int]) -> int:
     return len(killed)
 
 
+def reap_group(group: int) -> None:
+    """Waits for what has ended of a process group whose leader is gone: orphans that nobody else would wait for."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
+
+
 def _children() -> list[int]:
     """Those of our first thread: an orphan is given to it, and what another thread started is waited for there."""
     try:

@@ -353,3 +353,19 @@ def test_a_datum_sees_nothing_of_what_the_one_before_it_left(bench, left):
     if left == "pass":
         assert len(set(made.values())) == 1, "a folder is made once for all datums of a thread"
     assert list(bench.store.scratch.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are ours on Linux alone")
+def test_an_orphan_that_ended_by_itself_is_waited_for(bench):
+    bench.repo("in")
+    bench.put("in", {name: name for name in "abc"})
+    # The program goes on until its child, which has lost its parent, has ended.
+    script = (
+        "f=$TMPDIR/pid; (sh -c 'echo $$ > $TMPDIR/pid' &); while ! [ -s $f ]; do :; done;"
+        "while [ -e /proc/$(cat $f)/exe ]; do :; done; cp $f /pfs/out/$PACH_DATUM_ID"
+    )
+    bench.pipeline("p", shell(script), "in")
+    bench.run(cores=1)
+    pids = [int(text) for text in bench.contents("p").values()]
+    assert len(pids) == 3
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
