@@ -250,3 +250,27 @@ def test_provenance_taken_away_stops_commits_and_given_back_catches_up(engine):
     engine.do("create branch", "out@master", "-p", "in@master")
     assert len(engine.commits("out")) == 3
     assert engine.get(f"in@{engine.head('out')}:/2") == "2"
+
+
+@pachyderm("pfs.TestRewindProvenanceChange")
+def test_a_branch_moved_back_to_before_its_provenance_was_what_it_is(engine):
+    engine.repo("a", "b", "c")
+    for repo in "ab":
+        engine.do("create branch", f"{repo}@master")
+    engine.do("create branch", "c@master", "-p", "a@master")
+    engine.do("finish commit", "c@master")
+    empty = engine.head("a")
+    engine.put("a@master:/f", "1")
+    engine.do("finish commit", "c@master")
+    assert engine.head("c") == engine.head("a")
+    engine.do("create branch", "c@master", "-p", "a@master", "-p", "b@master")
+    engine.do("finish commit", "c@master")
+    engine.put("b@master:/f", "2")
+    engine.do("finish commit", "c@master")
+    newest = engine.head("c")
+    assert newest == engine.head("b")
+    engine.do("create branch", "a@master", "--head", empty)
+    assert engine.head("a") == empty
+    made = engine.one("inspect commit", "c@master")
+    assert made["commit"]["id"] not in (empty, newest)
+    assert made["parent_commit"]["id"] == newest

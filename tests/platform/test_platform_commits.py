@@ -210,3 +210,21 @@ def test_a_head_moved_to_an_open_commit(engine):
         engine.refuse("create branch", *words)
     else:
         engine.do("create branch", *words)
+
+
+@pachyderm("pfs.TestWaitCommitSetWithNoDownstreamRepos")
+def test_a_commit_that_nothing_reads_is_alone_in_its_set(engine):
+    engine.repo("in")
+    commit = engine.do("start commit", "in@master")
+    engine.do("finish commit", "in@master")
+    engine.do("wait commit", f"in@{commit}")
+    [found] = engine.raw("list commit", commit)
+    assert (found["commit"]["repo"]["name"], found["commit"]["id"]) == ("in", commit)
+
+
+@pachyderm("pfs.TestWaitUninvolvedBranch")
+def test_a_branch_has_no_commit_under_an_id_that_does_not_concern_it(engine):
+    engine.repo("in", "other")
+    engine.do("create branch", "other@master")
+    commit = engine.do("start commit", "in@master")
+    engine.refuse("wait commit", f"other@{commit}")

@@ -148,6 +148,7 @@ def test_a_pipeline_whose_input_has_a_trigger_waits_for_it(engine):
     engine.settle()
     assert engine.raw("list file", "p@master") == []
     engine.put("in@master:/g", "2")
+    engine.wait(lambda: engine.files("in@slow") == ["/f", "/g"], "the trigger")
     assert engine.outcome("p") == success(2)
     assert engine.contents("p@master") == {"/f": "1", "/g": "2"}
 

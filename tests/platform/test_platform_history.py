@@ -42,6 +42,7 @@ def test_an_older_commit_is_squashed_into_its_children(engine):
     for number in (1, 2, 3):
         engine.put(f"in@master:/f{number}", str(number))
         ids.append(engine.head("in"))
+    engine.do("wait commit", "in@master")
     engine.do("squash commit", ids[1])
     assert engine.commits("in") == [ids[2], ids[0]]
     assert engine.one("inspect commit", f"in@{ids[2]}")["parent_commit"]["id"] == ids[0]
@@ -59,6 +60,7 @@ def test_every_child_of_a_squashed_commit_gets_its_parent(engine):
         commits[name] = engine.do("start commit", f"in@{branch}")
         engine.put(f"in@{branch}:/{name}", name)
         engine.do("finish commit", f"in@{branch}")
+        engine.do("wait commit", f"in@{branch}")
     engine.do("squash commit", commits["b"])
     parents = [engine.one("inspect commit", f"in@{commits[name]}")["parent_commit"]["id"] for name in "ce"]
     assert parents == [commits["a"], commits["a"]]

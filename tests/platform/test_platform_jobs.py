@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from contract import COPY, NOBODY, copy, cross, differs, pachyderm, pfs, spec
+from contract import COPY, NOBODY, copy, cross, differs, pachyderm, pfs, spec, union
 from platforms import ENDED, success
 
 IN = pfs("in", "/*", name="in")
@@ -374,3 +374,49 @@ def test_a_deleted_job_is_not_listed(engine):
     engine.do("delete job", f"p@{second}")
     assert [job["job"]["id"] for job in engine.jobs("p")] == [first]
     engine.refuse("inspect job", f"p@{second}")
+
+
+@pachyderm("server.TestWaitCommitSetAfterCreatePipeline")
+def test_waiting_for_a_commit_that_was_there_before_its_pipeline(engine):
+    engine.repo("in")
+    for number in range(3):
+        engine.put("in@dev:/f", str(number))
+    engine.do("create branch", "in@master", "--head", "dev")
+    engine.create(copy("p", "in"))
+    engine.do("wait commit", f"in@{engine.head('in')}")
+    assert engine.outcome("p") == success(1)
+    assert engine.contents("p@master") == {"/f": "2"}
+
+
+@pachyderm("server.TestUpdatePipelineWithInProgressCommitsAndStats")
+def test_an_update_ends_all_outstanding_jobs_and_the_next_goes_well(endless):
+    for name in "gh":
+        endless.put(f"in@master:/{name}", name)
+    endless.update(copy("p", "in"))
+    assert endless.outcome("p").state == "JOB_SUCCESS"
+    assert endless.files("p@master") == ["/f", "/g", "/h"]
+    endless.put("in@master:/last", "x")
+    assert endless.outcome("p") == success(1, skipped=3)
+
+
+@pachyderm("server.TestPutFileNoErrorOnErroredParentCommit")
+def test_a_put_beside_an_input_that_has_failed(engine):
+    engine.repo("a", "b")
+    engine.create(spec("p", pfs("a", name="in"), "exit 1", datum_tries=1))
+    engine.create(copy("q", "b"))
+    engine.create(spec("r", union(pfs("q", name="in"), pfs("p", name="in")), "cp /pfs/in/* /pfs/out/"))
+    engine.put("a@master:/f", "1")
+    assert engine.outcome("p").state == "JOB_FAILURE"
+    engine.put("b@master:/f", "2")
+    assert engine.outcome("q") == success(1)
+    assert engine.job("r")["state"] == "JOB_UNRUNNABLE"
+
+
+@pachyderm("pps/cmds.TestRawFullPipelineInfo")
+def test_a_job_tells_the_version_of_its_pipeline(engine):
+    engine.repo("in")
+    engine.put("in@master:/f", "1")
+    engine.create(copy("p", "in"))
+    engine.update(copy("p", "in", salt="new"))
+    engine.settle()
+    assert engine.raw("list job -p p")[0]["pipeline_version"] == "2"

@@ -91,11 +91,14 @@ def test_the_environment_of_the_caller_is_not_passed_on(engine, monkeypatch):
     assert lines(engine) == ["[]"]
 
 
+@differs("`$(A)` in `transform.env` is the variable A wherever that stands")
 @pachyderm("server.TestPipelineEnv")
-def test_variables_of_a_spec_are_expanded_as_kubernetes_does(engine):
+def test_variables_of_a_spec_are_expanded(engine):
     env = {"A": "x", "B": "$(A)/y", "C": "$(NONE)", "D": "$$(A)"}
     assert run(engine, 'echo "$A $B $C $D" > /pfs/out/out', transform={"env": env}) == success(1)
-    assert lines(engine) == ["x x/y $(NONE) $(A)"]
+    [found] = lines(engine)
+    by_chance = [] if engine.name == "local" else ["x $(A)/y $(NONE) $(A)"]
+    assert found in ["x x/y $(NONE) $(A)", *by_chance]
 
 
 def test_the_environment_is_also_a_file(engine):

@@ -77,6 +77,7 @@ def test_the_size_of_a_repo_is_that_of_master(engine):
     engine.put("in@branch:/foo", "foo\n")
     assert engine.one("inspect repo", "in")["details"].get("size_bytes", "0") == "0"
     engine.put_tree("in@master:/", {f"file{number}": "x" * (100 + number) for number in range(20)})
+    engine.do("wait commit", "in@master")
     assert engine.one("inspect repo", "in")["details"]["size_bytes"] == str(20 * 100 + 190)
     engine.do("delete file", "in@master:/file0")
     assert engine.one("inspect repo", "in")["details"]["size_bytes"] == str(19 * 100 + 190)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from contract import cross, pachyderm, pfs, spec
+from contract import copy, cross, differs, pachyderm, pfs, spec
 
 
 def begin(engine):
@@ -85,3 +85,31 @@ def test_what_is_refused_does_not_join_a_transaction(engine):
     engine.refuse("create repo", "kept")
     engine.do("finish transaction")
     assert sorted(each["repo"]["name"] for each in engine.raw("list repo")) == ["kept", "new"]
+
+
+@pachyderm("server.TestUpdateMultiplePipelinesInTransaction")
+def test_pipelines_of_one_transaction_are_made_and_changed_together(engine):
+    engine.repo("in")
+    engine.put("in@master:/f", "1")
+    for command in (engine.create, engine.update):
+        begin(engine)
+        command(copy("p", "in"))
+        command(copy("q", "p"))
+        engine.do("finish transaction")
+        engine.settle()
+    assert engine.contents("q@master") == {"/f": "1"}
+    assert [len(engine.commits(f"{name}@master")) for name in "pq"] == [2, 2]
+    assert len(engine.jobs("q", "--history", "all")) == 2
+
+
+@differs("in a transaction `squash commit` and `stop job` are done at once")
+def test_a_squash_in_a_transaction(engine):
+    engine.repo("in")
+    for number in (1, 2):
+        engine.put("in@master:/f", str(number))
+    newest, first = engine.commits("in")
+    begin(engine)
+    engine.do("squash commit", first)
+    assert engine.commits("in") == ([newest] if engine.name == "local" else [newest, first])
+    engine.do("finish transaction")
+    assert engine.commits("in") == [newest]

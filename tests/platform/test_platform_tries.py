@@ -92,6 +92,12 @@ def test_err_cmd_does_not_recover_what_took_too_long(engine):
     assert run(engine, datum_timeout="1s", datum_tries=1, transform=handler).state == "JOB_FAILURE"
 
 
+def test_a_program_and_its_err_cmd_share_one_time(engine):
+    handler = {"err_cmd": ["sleep", "4"]}
+    outcome = run(engine, "sleep 4; exit 1", datum_timeout="6s", datum_tries=1, transform=handler)
+    assert outcome == Outcome("JOB_FAILURE", 0, 0, 1, 0, 1)
+
+
 @pachyderm("server.TestPipelineWithJobTimeout")
 def test_a_job_that_takes_too_long_is_killed(engine):
     outcome = run(engine, "sleep 1000", job_timeout="2s", datum_tries=1)

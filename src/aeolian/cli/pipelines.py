@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from aeolian.cli.common import command, no_run_option, open_store, warn
-from aeolian.cli.output import Output, own_output_option, print_documents
+from aeolian.cli.output import Output, output_option, own_output_option, print_documents
 from aeolian.cli.raw_jobs import make_spec
 from aeolian.cli.running import executor, run_outstanding
 from aeolian.cli.spec_source import file_option, read_source, split_arguments
@@ -66,7 +66,7 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Check, print the 
 @program_options
 @dry_run_option
 @no_run_option
-@own_output_option
+@output_option
 def create_pipeline(spec: str | None, jsonnet: str | None, args: tuple[str, ...], **options: Any) -> None:
     """Make the pipelines of a spec file, and run them on what their inputs hold.
 
@@ -81,7 +81,7 @@ def create_pipeline(spec: str | None, jsonnet: str | None, args: tuple[str, ...]
 @reprocess_option
 @dry_run_option
 @no_run_option
-@own_output_option
+@output_option
 def update_pipeline(spec: str | None, jsonnet: str | None, args: tuple[str, ...], **options: Any) -> None:
     """Replace pipelines by those of a spec file, and run them; one that is not there is made.
 

@@ -116,8 +116,9 @@ def _try(
     command = _command(task, datum, layout, batch)
     write_dotenv(layout.pfs, task.executor.seen(command, command.environment | command.datum))
     clock = _note(result, "download", clock)
-    end = _run(task, command, layout, log, batch)
-    _note(result, "process", clock)
+    limit_s = task.pipeline.spec.datum_timeout_s
+    end = _run(task, command, layout, log, limit_s, batch)
+    used_s = _note(result, "process", clock) - clock
     result.exit_code, result.reason = end.code, end.reason
     if task.processes.stopped:
         result.state = "stopped"
@@ -132,16 +133,19 @@ def _try(
         raise DiskFull(store.home)
     if not result.reason:
         _keep(store, layout, result, record)
-    # As on a cluster, time that is over for the program is over for its error handler too.
+    # As on a cluster, the program and its error handler share one time: where it is over for one, it is for the other.
     elif transform.err_cmd and not end.late:
-        _recover(task, command, layout, log, result)
+        left_s = None if limit_s is None else max(limit_s - used_s, 0.0)
+        _recover(task, command, layout, log, result, left_s)
 
 
-def _recover(task: Task, command: Command, layout: Layout, log: BinaryIO, result: Result) -> None:
+def _recover(
+    task: Task, command: Command, layout: Layout, log: BinaryIO, result: Result, limit_s: float | None
+) -> None:
     """Runs `err_cmd`, which makes the datum a recovered one unless a later try of it goes well."""
     transform = task.pipeline.spec.transform
     handler = replace(command, argv=transform.err_cmd, stdin=transform.err_stdin, lives_on=False, worker=None)
-    end = _run(task, handler, layout, log)
+    end = _run(task, handler, layout, log, limit_s)
     if task.processes.stopped:
         result.state = "stopped"
     elif end.code == 0 or (end.code in transform.accept_return_code and end.acceptable):
@@ -167,14 +171,16 @@ def _keep(store: Store, layout: Layout, result: Result, record: Callable[[Result
         result.state, result.reason, result.outputs = "failed", str(error), []
 
 
-def _run(task: Task, command: Command, layout: Layout, log: BinaryIO, batch: Batch | None = None) -> Exit:
-    limit, executor = task.pipeline.spec.datum_timeout_s, task.executor
+def _run(
+    task: Task, command: Command, layout: Layout, log: BinaryIO, limit_s: float | None, batch: Batch | None = None
+) -> Exit:
+    executor = task.executor
     try:
         launch = executor.launch(command)
         if batch is None:
-            return task.processes.run(launch, log, layout.folder, limit)
+            return task.processes.run(launch, log, layout.folder, limit_s)
         environment = executor.seen(command, command.datum)
-        return batch.run(launch, environment, log, limit, lambda: executor.end(command))
+        return batch.run(launch, environment, log, limit_s, lambda: executor.end(command))
     finally:
         if batch is None:
             executor.end(command)
