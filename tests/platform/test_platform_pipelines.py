@@ -321,8 +321,8 @@ def test_an_autoscaling_pipeline_wakes_for_its_commit(ready):
 
 @pachyderm("server.TestLazyPipelinePropagation")
 def test_a_lazy_input_is_read_and_told(ready):
-    ready.create(spec("p", pfs("in", "/*", name="in", lazy=True), COPY))
-    ready.create(spec("q", pfs("p", "/*", name="in", lazy=True), COPY))
+    for name, repo in [("p", "in"), ("q", "p")]:
+        ready.create(spec(name, pfs(repo, "/*", name="in", lazy=True), "cat /pfs/in/f > /pfs/out/f"))
     assert ready.outcome("q") == success(1)
     assert ready.contents("q@master") == {"/f": "foo\n"}
     for name in "pq":

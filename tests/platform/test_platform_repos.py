@@ -80,6 +80,7 @@ def test_the_size_of_a_repo_is_that_of_master(engine):
     engine.do("wait commit", "in@master")
     assert engine.one("inspect repo", "in")["details"]["size_bytes"] == str(20 * 100 + 190)
     engine.do("delete file", "in@master:/file0")
+    engine.do("wait commit", "in@master")
     assert engine.one("inspect repo", "in")["details"]["size_bytes"] == str(19 * 100 + 190)
 
 
