@@ -2,12 +2,15 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from aeolian import names
 from aeolian.engine.jobs.inputs import Datum
+from aeolian.engine.jobs.spares import Spares
+from aeolian.engine.programs.folders import overwrite
 from aeolian.engine.programs.pfs import OUT, SCRATCH, real_folder
 from aeolian.engine.programs.read_only import MOST_FILES, WORTH_BYTES
 from aeolian.engine.storage.objects import Intake
@@ -35,12 +38,12 @@ class Layout:
     placed: dict[Path, tuple[_Stamp, Entry]] = field(default_factory=dict)
     linked: list[Path] = field(default_factory=list)
 
-    @property
+    @cached_property
     def pfs(self) -> Path:
         """The folder that stands for /pfs."""
         return self.folder / "pfs"
 
-    @property
+    @cached_property
     def out(self) -> Path:
         """The folder that /pfs/out leads to."""
         return real_folder(self.pfs, OUT)
@@ -50,13 +53,28 @@ class Layout:
         return f"/pfs/{path.relative_to(self.pfs / SCRATCH)}"
 
 
-def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False, link: bool = False) -> Layout:
+def lay_out(
+    store: Store,
+    datum: Datum,
+    folder: Path,
+    *,
+    lives_on: bool = False,
+    link: bool = False,
+    bare: Collection[Path] = (),
+    spares: Spares | None = None,
+) -> Layout:
     """Makes `folder`, or fills its bare folders, with the inputs of a datum: private copies that cannot hurt the store.
 
-    With `link`, what is large may be `linked` instead.
+    With `link`, what is large may be `linked` instead. The folders `bare` are there; `spares` are used up first.
     """
     layout = Layout(folder, lives_on)
-    made = {folder.parent}
+    made = {folder.parent, *bare}
+
+    def write(path: Path, content: bytes) -> None:
+        if spares:
+            spares.move_to(path)
+        overwrite(path, content, 0o644)
+
     _make_folder(folder / "tmp", made)
     _make_folder(layout.out, made)
     for part in datum.inputs:
@@ -71,7 +89,7 @@ def lay_out(store: Store, datum: Datum, folder: Path, *, lives_on: bool = False,
                 target.touch()
             else:
                 may_link = link and entry.size >= WORTH_BYTES and len(layout.linked) < MOST_FILES
-                if store.objects.write_to(entry.object, entry.size, target, link=may_link):
+                if store.objects.write_to(entry.object, entry.size, target, link=may_link, write=write):
                     layout.linked.append(target)
             layout.placed[target] = (_stamp(target.lstat()), entry)
     return layout

@@ -71,6 +71,8 @@ def _run_datum(store: Store, task: Task, datum: Datum, record: Callable[[Result]
     log_path = store.log(task.job, task.pipeline.name, datum.id)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     place = task.batches.mine() if task.batches else task.places.mine()
+    if isinstance(place, Place):
+        place.spares.move_to(log_path)
     with log_path.open("wb", buffering=0) as log:
         while result.state == "failed" and result.tries < task.pipeline.spec.datum_tries:
             if result.reason:
@@ -112,7 +114,10 @@ def _try(
         place.clear()
     # A process that goes on to the next datum has its mounts already.
     link = batch is None and _has_large_inputs(datum) and task.executor.protects(store.scratch)
-    layout = lay_out(store, datum, place.folder, lives_on=batch is not None, link=link)
+    if isinstance(place, Place):
+        layout = lay_out(store, datum, place.folder, link=link, bare=place.bare, spares=place.spares)
+    else:
+        layout = lay_out(store, datum, place.folder, lives_on=True)
     command = _command(task, datum, layout, batch)
     write_dotenv(layout.pfs, task.executor.seen(command, command.environment | command.datum))
     clock = _note(result, "download", clock)

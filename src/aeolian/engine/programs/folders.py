@@ -1,7 +1,9 @@
-"""Emptying and removing folders in which a program did as it liked."""
+"""Folders in which a program did as it liked: emptying them, removing them, writing a file of our own there."""
 
 import contextlib
+import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +22,28 @@ def empty(folder: Path) -> None:
             remove(path)
         else:
             path.unlink()
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether that of which this is the status can be written to again: a file of this user's, under no other name."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.getuid()
+
+
+def overwrite(path: Path, content: bytes, mode: int) -> None:
+    """Let `path` be a file with this content. One that is there is written over, since a new one costs far more.
+
+    It is not emptied first: then it would go to the disk when it is closed. Raises `OSError` where something else is in
+    its place.
+    """
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, mode)
+    with os.fdopen(number, "wb", buffering=0) as file:
+        if not is_ours(os.fstat(number)):
+            raise FileExistsError(f"{path} is not a file of our own")
+        left = memoryview(content)
+        while left:
+            left = left[file.write(left) :]
+        if os.fstat(number).st_size > len(content):
+            file.truncate(len(content))
 
 
 def _unlock(function: Callable[[str], object], path: str, error: object) -> None:

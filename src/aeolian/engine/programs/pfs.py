@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from aeolian.engine.programs.folders import overwrite
+
 SCRATCH, OUT, DOTENV = ".scratch", "out", ".env"
 _PLAIN = re.compile(r"[\w./:@%+=,~-]*", re.ASCII)
 
@@ -51,6 +53,4 @@ def _quoted(value: str) -> str:
 def write_dotenv(pfs: Path, environment: Mapping[str, str]) -> None:
     """The environment as /pfs/.env: lines of `NAME=value`, in quotes what a reader would not take as it stands."""
     text = "".join(f"{name}={_quoted(value)}\n" for name, value in environment.items())
-    # `x`: a program of many datums may have put a link there, to a file that it cannot write to itself.
-    with (pfs / DOTENV).open("x", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
+    overwrite(pfs / DOTENV, text.encode("utf-8", "surrogateescape"), 0o644)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from aeolian.engine.programs import read_only
 from aeolian.engine.programs.executors import HANDED, Launch
+from aeolian.engine.programs.folders import overwrite
 from aeolian.engine.programs.landlock import start_confined
 from aeolian.engine.programs.strays import adopt_orphans, end_strays, reap_group
 from aeolian.next_datum import PORT_VARIABLE
@@ -195,10 +196,8 @@ def _noted(scratch: Path) -> tuple[int, str, str]:
 
 
 def _note(scratch: Path, pid: int, datum: str) -> None:
-    # The program may have put a link there, to a file that it cannot write to itself.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    with contextlib.suppress(OSError), os.fdopen(os.open(scratch / PID_FILE, flags, 0o600), "w") as file:
-        file.write(f"{pid} {_start_time(pid)} {datum}")
+    with contextlib.suppress(OSError):
+        overwrite(scratch / PID_FILE, f"{pid} {_start_time(pid)} {datum}".encode(), 0o600)
 
 
 def _nameless_file(folder: Path, content: bytes) -> BinaryIO:

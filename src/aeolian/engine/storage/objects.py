@@ -17,7 +17,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,11 @@ _FLUSH_BYTES = 8 * BLOCK_BYTES
 _FLUSH_COUNT = 2000
 _FICLONE = 0x40049409
 _CANNOT_CLONE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
+
+
+def _write(target: Path, content: bytes) -> None:
+    with target.open("xb") as file:
+        file.write(content)
 
 
 class Objects:
@@ -71,17 +76,19 @@ class Objects:
         except FileNotFoundError:
             raise _missing(name) from None
 
-    def write_to(self, name: str, size: int, target: Path, *, link: bool = False) -> bool:
+    def write_to(
+        self, name: str, size: int, target: Path, *, link: bool = False, write: Callable[[Path, bytes], None] = _write
+    ) -> bool:
         """Makes the new file `target` with this content, its own to do with as it likes.
 
-        With `link` it may be the object itself under a second name, which nobody may change; whether it is.
+        With `link` it may be the object itself under a second name, which nobody may change; whether it is. `write`
+        makes a small one.
         """
         if size <= SMALL_BYTES:
             row = self._database.one("SELECT data FROM small_object WHERE hash = ?", name)
             if row is None:
                 raise _missing(name)
-            with target.open("xb", buffering=0) as file:
-                file.write(row["data"])
+            write(target, row["data"])
             return False
         try:
             source = self.path(name).open("rb")
