@@ -167,7 +167,7 @@ COMMANDS: dict[str, Any] = {
         },
     ),
     "watch": ("aeolian.cli.watching:watch", "Put a folder's changes into a repo, as they come."),
-    "serve": ("aeolian.cli.serving:serve", "Do what is to be done as it comes, and make cron inputs tick."),
+    "tend": ("aeolian.cli.tending:tend", "Do what is to be done as it comes, and make cron inputs tick."),
     "logs": ("aeolian.cli.logs:logs", "Show what programs wrote."),
     "draw": (
         "Draw what feeds what, as a picture or on the terminal.",

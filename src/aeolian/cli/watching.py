@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from aeolian.cli.common import command, executor_option, open_store, warn
-from aeolian.cli.serving import serve_store
+from aeolian.cli.tending import tend_store
 from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.watch import Watcher
 
@@ -41,4 +41,4 @@ def watch(folder: Path, place: str, interval: float, allow_empty: bool) -> None:
             if count := watcher.step():
                 warn(f"{count} files changed")
 
-        serve_store(store, interval, look, what=f"watching {folder}")
+        tend_store(store, interval, look, what=f"watching {folder}")

@@ -1,4 +1,4 @@
-"""`aeolian serve`: does what is to be done as it comes, until it is told to stop."""
+"""`aeolian tend`: does what is to be done as it comes, until it is told to stop."""
 
 import time
 from collections.abc import Callable
@@ -12,24 +12,24 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.ticks import Now, Ticks, utc_now
 
 
-@command(example="aeolian serve")
+@command(example="aeolian tend")
 @click.option("--interval", default=1.0, show_default=True, help="Seconds between two looks.")
 @executor_option
-def serve(interval: float) -> None:
+def tend(interval: float) -> None:
     """Do what is outstanding as it comes, whoever commits it, and make cron inputs tick. Ends with Ctrl-C or SIGTERM.
 
-    What is not done by then is done by the next `aeolian serve` or `aeolian wait`.
+    What is not done by then is done by the next `aeolian tend` or `aeolian wait`.
     """
     with open_store() as store:
-        serve_store(store, interval)
+        tend_store(store, interval)
 
 
-def serve_store(
+def tend_store(
     store: Store,
     interval_s: float,
     look: Callable[[], None] = lambda: None,
     *,
-    what: str = "serving",
+    what: str = "tending",
     now: Now = utc_now,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:

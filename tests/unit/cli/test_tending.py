@@ -1,4 +1,4 @@
-"""`aeolian serve`: work and ticks as they come, and a clean end."""
+"""`aeolian tend`: work and ticks as they come, and a clean end."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from waiting import SAFETY_S
 
-from aeolian.cli.serving import serve_store
+from aeolian.cli.tending import tend_store
 from aeolian.engine.specs.files import read_specs
 from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
@@ -55,7 +55,7 @@ def test_it_works_ticks_tells_failures_and_goes_on(store, capfd):
         if len(slept) == 2:
             files.put_files(store, "songs", "master", [Item(BytesIO(b"1"), "/a")])
 
-    serve_store(store, 7.0, look, now=lambda: moment, sleep=sleep)
+    tend_store(store, 7.0, look, now=lambda: moment, sleep=sleep)
     said = capfd.readouterr().err
     assert slept == [7.0] * 3
     assert "nightly: tick of 2030-01-02T00:00:00Z" in said
@@ -70,13 +70,13 @@ def test_it_waits_for_another_process_and_then_does_what_is_left(store, capfd):
     def stop(seconds):
         raise KeyboardInterrupt
 
-    serving = threading.Thread(target=lambda: serve_store(store, 0, looked.set, sleep=stop))
+    tending = threading.Thread(target=lambda: tend_store(store, 0, looked.set, sleep=stop))
     with lock.held(store.lock):
-        serving.start()
+        tending.start()
         assert looked.wait(SAFETY_S)
-        serving.join(0.2)
-        assert serving.is_alive()
-    serving.join(SAFETY_S)
+        tending.join(0.2)
+        assert tending.is_alive()
+    tending.join(SAFETY_S)
     said = capfd.readouterr().err
     assert "copy: success, 1 processed" in said
     assert "at work on this store" not in said
@@ -85,17 +85,17 @@ def test_it_waits_for_another_process_and_then_does_what_is_left(store, capfd):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
 def test_a_signal_ends_it_cleanly(store, number):
     heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    serving = subprocess.Popen(
-        [f"{Path(sys.executable).parent}/aeolian", "serve", "--interval", "60"],
+    tending = subprocess.Popen(
+        [f"{Path(sys.executable).parent}/aeolian", "tend", "--interval", "60"],
         env={**os.environ, "AEOLIAN_HOME": str(store.home)},
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=heed,
     )
     try:
-        assert serving.stderr.readline() == "serving; Ctrl-C ends it\n"
-        serving.send_signal(number)
-        assert serving.communicate(timeout=SAFETY_S)[1] == "stopped\n"
+        assert tending.stderr.readline() == "tending; Ctrl-C ends it\n"
+        tending.send_signal(number)
+        assert tending.communicate(timeout=SAFETY_S)[1] == "stopped\n"
     finally:
-        serving.kill()
-    assert serving.returncode == 0
+        tending.kill()
+    assert tending.returncode == 0
