@@ -18,13 +18,13 @@ import time
 from pathlib import Path
 
 from aeolian.engine.jobs.scheduler import Runner
-from aeolian.engine.specs.files import parse_documents
-from aeolian.engine.specs.spec import parse
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.commits import list_commits
-from aeolian.engine.versions.selection import Item, select
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.sources.selection import Item, select
+from aeolian.platform.specs.files import parse_documents
+from aeolian.platform.specs.spec import parse
 
 
 def timed(work):

@@ -18,13 +18,13 @@ from pathlib import Path
 
 from aeolian.engine.jobs.scheduler import Runner
 from aeolian.engine.programs import read_only
-from aeolian.engine.specs.files import parse_documents
-from aeolian.engine.specs.spec import parse
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
-from aeolian.engine.versions.addresses import Address, parse_address
 from aeolian.engine.versions.commits import resolve
-from aeolian.engine.versions.selection import select
+from aeolian.platform.addresses import Address, parse_address
+from aeolian.platform.sources.selection import select
+from aeolian.platform.specs.files import parse_documents
+from aeolian.platform.specs.spec import parse
 
 MIB = 1024 * 1024
 LIMIT_COPIES = 2

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Ask Pachyderm's own code of globs, schedules, documents and wrong specs: writes `tests/unit/engine/specs/*.json`.
+"""Ask Pachyderm's own code of globs, schedules, documents and wrong specs: writes `tests/unit/platform/specs/*.json`.
 
     .venv/bin/python scripts/make_spec_goldens.py /tmp/oracle
 

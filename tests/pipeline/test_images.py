@@ -18,9 +18,9 @@ from waiting import SAFETY_S, wait_until
 from aeolian import __version__
 from aeolian.engine.programs.docker import docker_executor
 from aeolian.engine.storage.store import Store
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.commits import resolve
 from aeolian.errors import AeolianError
+from aeolian.platform.addresses import Address
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = sorted(path.name.removesuffix(".Dockerfile") for path in (ROOT / "dockerfiles").glob("*.Dockerfile"))

@@ -19,7 +19,7 @@ from waiting import SAFETY_S
 
 from aeolian import __version__
 from aeolian.engine.programs.docker import quantity
-from aeolian.engine.specs.durations import seconds
+from aeolian.platform.specs.durations import seconds
 
 pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("images")]
 __all__ = ["images"]

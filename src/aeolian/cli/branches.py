@@ -10,11 +10,11 @@ from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
 from aeolian.cli.running import run_outstanding
 from aeolian.cli.transactions import do_or_gather
-from aeolian.engine.specs.names import full_name
 from aeolian.engine.versions import branches
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.branch_triggers import BranchTrigger
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.specs.names import full_name
 
 CREATE_EXAMPLE = """aeolian create branch edges@master --head dev
 aeolian create branch all@master -p songs@master -p seeds@master

@@ -15,9 +15,9 @@ from aeolian.engine import history
 from aeolian.engine.jobs.records import list_jobs
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import references
-from aeolian.engine.versions.addresses import ID_LENGTH, Address, parse_address
 from aeolian.engine.versions.references import Commit
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import ID_LENGTH, Address, parse_address
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 COMMIT_TITLES = ("REPO", "BRANCH", "COMMIT", "STATE", "FINISHED", "FILES", "SIZE", "DESCRIPTION")

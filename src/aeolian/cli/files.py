@@ -14,9 +14,9 @@ from aeolian.cli.raw import make_file_info
 from aeolian.cli.running import run_outstanding
 from aeolian.engine.storage.trees import Entry
 from aeolian.engine.versions import comparing, files, getting, listing
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.references import Commit
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
 
 if TYPE_CHECKING:
     from aeolian.engine.graphs.lineage import Origin

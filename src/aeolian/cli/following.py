@@ -14,9 +14,9 @@ from aeolian.cli.running import run_outstanding
 from aeolian.engine.jobs.records import outstanding
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import comparing, references
-from aeolian.engine.versions.addresses import Address, parse_address
 from aeolian.engine.versions.references import Commit
 from aeolian.engine.versions.repos import repo_id
+from aeolian.platform.addresses import Address, parse_address
 
 SECONDS_BETWEEN_LOOKS = 0.2
 

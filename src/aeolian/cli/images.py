@@ -7,8 +7,8 @@ import click
 
 from aeolian import __version__
 from aeolian.cli.common import command, warn
-from aeolian.engine.specs.files import read_specs, spec_files
 from aeolian.errors import UsageError
+from aeolian.platform.specs.files import read_specs, spec_files
 from aeolian.stages.folders import whole_file
 
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)

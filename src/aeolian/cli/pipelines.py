@@ -20,14 +20,14 @@ from aeolian.cli.running import executor, run_outstanding
 from aeolian.cli.spec_source import file_option, read_source, split_arguments
 from aeolian.cli.transactions import do_or_gather
 from aeolian.engine.programs.secrets import Place, parse_place
-from aeolian.engine.specs.files import read_documents, read_specs
-from aeolian.engine.specs.spec import Spec, parse, store_text
 from aeolian.engine.storage.store import Store, default_home
 from aeolian.engine.versions import pipelines
 from aeolian.engine.versions.pipelines import Change
 from aeolian.engine.versions.program import source_folder
 from aeolian.engine.versions.transactions import find_active
 from aeolian.errors import AeolianError, UsageError
+from aeolian.platform.specs.files import read_documents, read_specs
+from aeolian.platform.specs.spec import Spec, parse, store_text
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 _MOST_NAMES = 3

@@ -8,8 +8,8 @@ import click
 from aeolian.cli import raw
 from aeolian.cli.common import age, command, open_store
 from aeolian.cli.output import Output, output_option, print_facts, print_table
-from aeolian.engine.specs.names import DEFAULT_PROJECT
 from aeolian.engine.versions import projects
+from aeolian.platform.specs.names import DEFAULT_PROJECT
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 

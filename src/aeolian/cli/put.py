@@ -12,13 +12,13 @@ from aeolian.cli.common import command, no_run_option, open_store, size_text, wa
 from aeolian.cli.projects import project_option
 from aeolian.cli.running import run_outstanding
 from aeolian.engine.versions import files
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.getting import Report, silent
 from aeolian.engine.versions.repos import repo_id
-from aeolian.engine.versions.selection import Item, Selection, select
-from aeolian.engine.versions.source_reader import SourceReader, split_sources
 from aeolian.errors import EXIT_FAILURE, UsageError
 from aeolian.names import printable
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.sources.reader import SourceReader, split_sources
+from aeolian.platform.sources.selection import Item, Selection, select
 
 _MOST_TOLD = 20
 _LONG_BYTES = 1 << 28

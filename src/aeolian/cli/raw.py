@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from aeolian.cli.output import Message
-from aeolian.engine.specs.names import DEFAULT_PROJECT, split_name
 from aeolian.engine.versions.branches import BranchInfo
 from aeolian.engine.versions.commits import Commit
 from aeolian.engine.versions.projects import Project
 from aeolian.engine.versions.repos import Repo
+from aeolian.platform.specs.names import DEFAULT_PROJECT, split_name
 
 PROJECT = DEFAULT_PROJECT
 

@@ -8,10 +8,10 @@ from aeolian.cli.output import Message
 from aeolian.cli.raw import PROJECT, make_branch, make_commit, make_file_info, make_message, write_duration, write_time
 from aeolian.engine.jobs.records import DatumRecord, Effort, Job
 from aeolian.engine.programs.secret_files import KeptSecret
-from aeolian.engine.specs.fields import MESSAGES
-from aeolian.engine.specs.names import split_name
-from aeolian.engine.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
 from aeolian.engine.versions.catalog import Pipeline
+from aeolian.platform.specs.fields import MESSAGES
+from aeolian.platform.specs.names import split_name
+from aeolian.platform.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
 
 _NOT_DETAILS = ("pipeline", "update", "reprocess", "spec_commit", "dry_run")
 _JOB_DETAILS = (

@@ -7,9 +7,9 @@ from aeolian.cli.common import age, command, open_store, size_text, warn
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
 from aeolian.cli.transactions import do_or_gather
-from aeolian.engine.specs.names import full_name
 from aeolian.engine.versions import repos
 from aeolian.errors import UsageError
+from aeolian.platform.specs.names import full_name
 
 description_option = click.option("-d", "--description", default="", help="What the repo is for.")
 

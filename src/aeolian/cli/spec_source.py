@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from aeolian.cli.common import warn
-from aeolian.engine.specs.files import parse_documents, read_specs
-from aeolian.engine.specs.spec import Spec, parse
 from aeolian.engine.versions.pipelines import Arguments
 from aeolian.errors import UsageError
+from aeolian.platform.specs.files import parse_documents, read_specs
+from aeolian.platform.specs.spec import Spec, parse
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 _STANDARD_INPUT = "<standard input>"
@@ -85,7 +85,7 @@ def _template_arguments(args: Sequence[str]) -> dict[str, str]:
 
 
 def _read_template(place: str, arguments: dict[str, str]) -> list[Spec]:
-    from aeolian.engine.specs.jsonnet import render_template
+    from aeolian.platform.specs.jsonnet import render_template
 
     text = _fetch(place) if _is_url(place) else read_text(place)
     name = _STANDARD_INPUT if place == "-" else place
@@ -126,7 +126,7 @@ def _is_url(place: str) -> bool:
 
 
 def _fetch(url: str) -> str:
-    from aeolian.engine.versions.fetch import open_url
+    from aeolian.platform.sources.fetch import open_url
 
     context = click.get_current_context(silent=True)
     with open_url(url, allow_local=bool(context and context.meta.get(_LOCAL))) as body:

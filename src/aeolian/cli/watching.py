@@ -6,8 +6,8 @@ import click
 
 from aeolian.cli.common import command, executor_option, open_store, warn
 from aeolian.cli.tending import tend_store
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.watch import Watcher
+from aeolian.platform.addresses import parse_address
 
 _SHORTEST_S = 0.1
 

@@ -15,11 +15,11 @@ from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.versions import catalog
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.references import Commit, find_set, resolve, set_commits
 from aeolian.engine.versions.repos import branch_id
 from aeolian.engine.versions.revisions import add_revision, new_set, newest
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
 
 _Refusal = Callable[[Store, Commit], None]
 

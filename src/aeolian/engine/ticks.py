@@ -4,14 +4,14 @@ import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from aeolian.engine.specs.cron import moment_text, parse_moment, parse_schedule
-from aeolian.engine.specs.spec import Pfs
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog, files
 from aeolian.engine.versions.branch_triggers import fire_due
 from aeolian.engine.versions.commits import head_tree
 from aeolian.engine.versions.repos import branch_id
-from aeolian.engine.versions.selection import Item
+from aeolian.platform.sources.selection import Item
+from aeolian.platform.specs.cron import moment_text, parse_moment, parse_schedule
+from aeolian.platform.specs.spec import Pfs
 
 Now = Callable[[], datetime]
 

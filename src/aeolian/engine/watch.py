@@ -17,12 +17,12 @@ from aeolian.engine.storage.objects import Intake
 from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.clashes import clash, folders_of
 from aeolian.engine.versions.commits import commit_files, head_tree, open_revision
 from aeolian.engine.versions.files import remember_names
 from aeolian.engine.versions.repos import branch_id, repo_id
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address
 
 # For so many looks, files that are whole wait for those beside them that are not, to be one commit with them.
 MOST_LOOKS_WAITED = 5

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from aeolian import __version__
 from aeolian.cli.main import main
-from aeolian.engine.specs.files import read_specs
+from aeolian.platform.specs.files import read_specs
 
 
 def pin(*words):

@@ -14,11 +14,11 @@ import pytest
 from waiting import SAFETY_S
 
 from aeolian.cli.tending import tend_store
-from aeolian.engine.specs.files import read_specs
 from aeolian.engine.storage import lock
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
-from aeolian.engine.versions.selection import Item
+from aeolian.platform.sources.selection import Item
+from aeolian.platform.specs.files import read_specs
 
 SPECS = """
 pipeline: {name: copy}

@@ -8,13 +8,13 @@ from typing import Any
 
 from aeolian.engine.jobs.records import Job, list_jobs
 from aeolian.engine.jobs.scheduler import Outcome, Runner
-from aeolian.engine.specs.files import parse_documents
-from aeolian.engine.specs.spec import Spec, parse
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import files, pipelines, repos
-from aeolian.engine.versions.addresses import Address, parse_address
 from aeolian.engine.versions.commits import Commit, resolve
-from aeolian.engine.versions.selection import Item, select
+from aeolian.platform.addresses import Address, parse_address
+from aeolian.platform.sources.selection import Item, select
+from aeolian.platform.specs.files import parse_documents
+from aeolian.platform.specs.spec import Spec, parse
 
 
 def spec_of(document: dict[str, Any]) -> Spec:

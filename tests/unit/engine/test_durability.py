@@ -22,8 +22,8 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions import files, pipelines, repos
 from aeolian.engine.versions.commits import list_commits
-from aeolian.engine.versions.selection import Item
 from aeolian.errors import AeolianError, StorageError
+from aeolian.platform.sources.selection import Item
 
 KILLS = int(os.environ.get("AEOLIAN_TEST_KILLS", "8"))
 BIG = "x" * (SMALL_BYTES + 1)
@@ -34,7 +34,7 @@ import sys
 from io import BytesIO
 from pathlib import Path
 from aeolian.engine.versions import files
-from aeolian.engine.versions.selection import Item
+from aeolian.platform.sources.selection import Item
 from aeolian.engine.jobs.scheduler import Runner
 from aeolian.engine.storage.store import Store
 with Store(Path(sys.argv[1])) as store:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aeolian.engine.specs.fields import MESSAGES, NOT_APPLIED
+from aeolian.platform.specs.fields import MESSAGES, NOT_APPLIED
 
 
 @pytest.mark.parametrize("message", ["CreatePipelineRequest", "Transform", "PfsInput", "CronInput"])

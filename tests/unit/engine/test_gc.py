@@ -20,7 +20,7 @@ from aeolian.engine.storage.objects import SMALL_BYTES
 from aeolian.engine.storage.store import Store
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions import files
-from aeolian.engine.versions.addresses import Address
+from aeolian.platform.addresses import Address
 
 PADDING = "." * SMALL_BYTES
 

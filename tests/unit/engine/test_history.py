@@ -10,9 +10,9 @@ from aeolian.engine.storage import lock
 from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions import pipelines
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.commits import finish_commit, list_commits, start_commit
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address
 
 
 @pytest.fixture

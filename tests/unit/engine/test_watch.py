@@ -15,9 +15,9 @@ from capabilities import permissions_count
 from aeolian.engine import looks, watch
 from aeolian.engine.storage.objects import Intake
 from aeolian.engine.upkeep import check, collect_garbage
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.commits import list_commits
 from aeolian.engine.watch import MOST_LOOKS_WAITED, Watcher
+from aeolian.platform.addresses import parse_address
 
 
 class Watched:

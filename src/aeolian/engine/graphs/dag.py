@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aeolian.engine.jobs.records import list_jobs
-from aeolian.engine.specs.spec import DEFAULT_BRANCH, Pfs
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog
 from aeolian.engine.versions.commits import head_tree
 from aeolian.engine.versions.repos import branch_id, list_repos
 from aeolian.engine.versions.triggers import pipeline_order
+from aeolian.platform.specs.spec import DEFAULT_BRANCH, Pfs
 
 _SWEEPS = 8
 

@@ -7,10 +7,10 @@ from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import Entry, decode_entries
 from aeolian.engine.versions import catalog
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.commits import Commit, resolve
 from aeolian.engine.versions.files import original_name
 from aeolian.engine.versions.listing import entries_at, find_file
+from aeolian.platform.addresses import Address
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from typing import cast
 
 from aeolian.engine.jobs.inputs import Datum, Source, datums
 from aeolian.engine.jobs.records import Job
-from aeolian.engine.specs.globs import Glob, compile_glob
-from aeolian.engine.specs.spec import Input, Pfs
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry, Trees
 from aeolian.engine.versions.catalog import Pipeline
 from aeolian.engine.versions.clashes import folders_of
 from aeolian.engine.versions.endings import last_good
 from aeolian.errors import StorageError
+from aeolian.platform.specs.globs import Glob, compile_glob
+from aeolian.platform.specs.spec import Input, Pfs
 
 # Above this share of the files, looking at all of them is cheaper.
 _MOST_CHANGED = 0.25

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from aeolian.engine.jobs.inputs import Datum
-from aeolian.engine.specs.spec import DatumSetSpec
+from aeolian.platform.specs.spec import DatumSetSpec
 
 
 def datum_sets(todo: Sequence[Datum], wanted: DatumSetSpec, workers: int) -> list[list[Datum]]:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from aeolian.engine.specs.globs import Glob, compile_glob, expand
-from aeolian.engine.specs.spec import Input, Pfs
 from aeolian.engine.storage.trees import EMPTY, Entry, Trees, encode_entries
+from aeolian.platform.specs.globs import Glob, compile_glob, expand
+from aeolian.platform.specs.spec import Input, Pfs
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from aeolian.engine.jobs.inputs import Datum, Source
 from aeolian.engine.jobs.records import Job, describe_inputs
 from aeolian.engine.jobs.resources import Stopped
 from aeolian.engine.jobs.worker import Result
-from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import DatumRun, encode_entries
 from aeolian.engine.versions.catalog import Pipeline
 from aeolian.engine.versions.endings import OUTSTANDING, close_job, kill_job, last_good
 from aeolian.engine.versions.merge import merge
 from aeolian.errors import StorageError
+from aeolian.platform.specs.spec import Spec
 
 _MANY = 256
 # What a job reads of a branch: the newest commit up to the job's own set, if nobody can still put files into it.

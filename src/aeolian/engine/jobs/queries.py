@@ -9,14 +9,14 @@ from aeolian.engine.jobs.ledger import sources
 from aeolian.engine.jobs.places import list_places
 from aeolian.engine.jobs.records import DatumRecord, Job, describe_inputs, find_job, list_jobs
 from aeolian.engine.programs.processes import restart_noted
-from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.engine.versions.commits import Commit, resolve
 from aeolian.engine.versions.pipelines import inspect_pipeline
 from aeolian.engine.versions.repos import repo_id
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.specs.spec import Spec
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,32}")
 _NEWEST = sys.maxsize  # a place in history that no commit set has yet

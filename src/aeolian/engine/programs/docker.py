@@ -18,9 +18,9 @@ from aeolian.engine.programs.docker_client import CONTAINER_FILE
 from aeolian.engine.programs.environment import thread_environment
 from aeolian.engine.programs.executors import HANDED, Command, Executor, Launch, stdin_bytes
 from aeolian.engine.programs.pfs import link_folders, relink_outputs
-from aeolian.engine.specs.spec import Spec
 from aeolian.errors import UsageError
 from aeolian.next_datum import PORT_VARIABLE
+from aeolian.platform.specs.spec import Spec
 
 log = logging.getLogger(__name__)
 

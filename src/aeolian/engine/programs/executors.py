@@ -13,7 +13,7 @@ from aeolian.engine.programs.environment import machine_environment, thread_envi
 from aeolian.engine.programs.pfs import link_folders
 from aeolian.engine.programs.read_only import works_in
 from aeolian.engine.programs.secrets import NO_SECRETS, Secrets, resolve_mounts
-from aeolian.engine.specs.spec import Spec
+from aeolian.platform.specs.spec import Spec
 
 _ROOTS = re.compile(r"(?<![\w.\-/])/(pfs|src)(?=$|[^\w.\-])", re.ASCII)
 _PYTHONS = {"python", "python3"}

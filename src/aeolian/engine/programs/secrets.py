@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aeolian.engine.specs.spec import Secret
 from aeolian.errors import AeolianError, UsageError
+from aeolian.platform.specs.spec import Secret
 
 _GIVEN = re.compile(r"([A-Za-z0-9][\w.-]*)(?::([\w.-]+))?=(.+)", re.ASCII | re.DOTALL)
 _VARIABLE = "env:"

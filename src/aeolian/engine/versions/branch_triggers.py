@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from aeolian.engine.specs.cron import parse_schedule
-from aeolian.engine.specs.triggers import Trigger
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.references import Commit, ancestors, closed_head
 from aeolian.engine.versions.repos import branch_id, check_name, repo_id
 from aeolian.engine.versions.revisions import move_head, new_set
 from aeolian.engine.versions.triggers import trigger
 from aeolian.errors import UsageError
+from aeolian.platform.specs.cron import parse_schedule
+from aeolian.platform.specs.triggers import Trigger
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aeolian.engine.programs.secrets import Place
-from aeolian.engine.specs.spec import Spec, load
 from aeolian.engine.storage.store import Store
+from aeolian.platform.specs.spec import Spec, load
 
 _SELECT = (
     "SELECT p.id, p.name, v.version, v.spec, v.source, v.arguments, v.spec_commit, v.created, v.code, v.secrets,"

@@ -8,7 +8,6 @@ from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry
 from aeolian.engine.versions import catalog
-from aeolian.engine.versions.addresses import ID, ID_LENGTH
 from aeolian.engine.versions.branch_triggers import fire
 from aeolian.engine.versions.clashes import clash
 from aeolian.engine.versions.references import (
@@ -24,6 +23,7 @@ from aeolian.engine.versions.repos import branch_id, repo_id
 from aeolian.engine.versions.revisions import add_revision, has_later_job, move_to_end, new_set
 from aeolian.engine.versions.triggers import trigger
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import ID, ID_LENGTH
 
 __all__ = ["Commit", "list_commits", "new_set", "parent", "resolve", "set_commits"]
 

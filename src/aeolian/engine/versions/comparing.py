@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.listing import entries_at
 from aeolian.engine.versions.references import Commit, find_commit, resolve
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address
 
 _MOST_BYTES = 1 << 24
 

@@ -16,8 +16,6 @@ from aeolian.engine.storage.objects import Intake
 from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY, Entry
-from aeolian.engine.versions.addresses import Address
-from aeolian.engine.versions.archives import read_members
 from aeolian.engine.versions.commits import (
     branch_to_write,
     commit_files,
@@ -29,8 +27,10 @@ from aeolian.engine.versions.getting import Report, silent
 from aeolian.engine.versions.listing import GLOB_SIGNS, entries_at, missing
 from aeolian.engine.versions.references import Commit, resolve
 from aeolian.engine.versions.repos import repo_id
-from aeolian.engine.versions.selection import Item
 from aeolian.errors import StorageError, UsageError
+from aeolian.platform.addresses import Address
+from aeolian.platform.sources.archives import read_members
+from aeolian.platform.sources.selection import Item
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

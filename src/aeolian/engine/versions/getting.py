@@ -8,10 +8,10 @@ from pathlib import Path
 
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import Entry
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.listing import entries_at, find_file, missing
 from aeolian.engine.versions.references import resolve
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address
 
 Report = Callable[[int, int, str], None]
 

@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aeolian.engine.specs.globs import compile_glob
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import Entry, encode_entries
-from aeolian.engine.versions.addresses import Address
 from aeolian.engine.versions.references import Commit, resolve
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address
+from aeolian.platform.specs.globs import compile_glob
 
 GLOB_SIGNS = frozenset("*?[]{}!()@+^")
 

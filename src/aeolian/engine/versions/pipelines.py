@@ -10,7 +10,6 @@ from pathlib import Path
 
 from aeolian.engine.programs.executors import Executor, ProcessExecutor
 from aeolian.engine.programs.secrets import Place, merged
-from aeolian.engine.specs.spec import Spec, store_text
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.versions.branch_triggers import as_rule
@@ -22,6 +21,7 @@ from aeolian.engine.versions.repos import branch_id, ensure_repo, repo_id, sugge
 from aeolian.engine.versions.revisions import add_revision, new_set, newest
 from aeolian.engine.versions.triggers import pipeline_order, trigger
 from aeolian.errors import UsageError
+from aeolian.platform.specs.spec import Spec, store_text
 
 Arguments = tuple[tuple[str, str], ...]
 

@@ -13,11 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aeolian.engine.specs.spec import Spec
 from aeolian.engine.storage.stamps import Stamps
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import Pipeline
 from aeolian.errors import UsageError
+from aeolian.platform.specs.spec import Spec
 
 CODE_VARIABLE = "AEOLIAN_CODE"
 _BLOCK_BYTES = 1024 * 1024

@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass
 
-from aeolian.engine.specs.names import DEFAULT_PROJECT, PROJECT, split_name
 from aeolian.engine.storage.store import Store
 from aeolian.errors import UsageError
+from aeolian.platform.specs.names import DEFAULT_PROJECT, PROJECT, split_name
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from aeolian.engine.specs.names import full_name
 from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.store import Store
-from aeolian.engine.versions.addresses import ID, ID_LENGTH, Address, parse_reference
 from aeolian.engine.versions.repos import branch_id, repo_id, suggest
 from aeolian.engine.versions.sources import find_read
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import ID, ID_LENGTH, Address, parse_reference
+from aeolian.platform.specs.names import full_name
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ import re
 import time
 from dataclasses import dataclass
 
-from aeolian.engine.specs.names import DEFAULT_PROJECT, RULES, split_name
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import pipelines
 from aeolian.engine.versions.projects import has_project
 from aeolian.errors import UsageError
+from aeolian.platform.specs.names import DEFAULT_PROJECT, RULES, split_name
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{32}")
 

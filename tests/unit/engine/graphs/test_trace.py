@@ -8,8 +8,8 @@ from engine_bench import shell
 from aeolian.engine.graphs.dag_svg import svg
 from aeolian.engine.graphs.lineage import lineage
 from aeolian.engine.graphs.lineage_graph import lineage_graph
-from aeolian.engine.versions.addresses import parse_address
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
 
 
 def test_a_file_is_traced_to_what_it_was_made_from(bench):

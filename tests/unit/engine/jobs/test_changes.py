@@ -19,7 +19,7 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY
 from aeolian.engine.versions import catalog
 from aeolian.engine.versions.files import put_files
-from aeolian.engine.versions.selection import Item
+from aeolian.platform.sources.selection import Item
 
 GLOBS = ["/*", "/*/", "/**", "/*/*", "/d*", "/(*)/a*", "/d/", "/**/a", "/[ab]", "/d/d", "*", "/!(d)"]
 PATHS = st.lists(st.sampled_from(["a", "b", "d", "aa", "e"]), min_size=1, max_size=4).map("/".join)

@@ -5,8 +5,8 @@ from engine_bench import shell
 
 from aeolian.engine.jobs.datum_sets import datum_sets
 from aeolian.engine.jobs.inputs import Datum, DatumInput
-from aeolian.engine.specs.spec import DatumSetSpec, Pfs
 from aeolian.engine.storage.trees import Entry
+from aeolian.platform.specs.spec import DatumSetSpec, Pfs
 
 SONGS = Pfs("songs", "songs", "master", "/*")
 

@@ -6,10 +6,10 @@ import pytest
 from engine_bench import shell, spec_of
 
 from aeolian.engine.programs.secrets import Place, merged, parse_place, resolve, resolve_mounts
-from aeolian.engine.specs.spec import Secret
 from aeolian.engine.versions import pipelines
 from aeolian.engine.versions.program import program_hash
 from aeolian.errors import AeolianError, UsageError
+from aeolian.platform.specs.spec import Secret
 
 CONTENT = "hunter2-/pfs/out-$(x)"
 VARIABLE = {"name": "login", "key": "token", "env_var": "TOKEN"}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from aeolian.engine.versions import commits, files, getting, listing, repos
-from aeolian.engine.versions.addresses import Address, parse_address
-from aeolian.engine.versions.selection import Item, select
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address, parse_address
+from aeolian.platform.sources.selection import Item, select
 
 
 def put(bench, *sources, to="songs@master:/", recursive=False, strict=False):

@@ -3,10 +3,10 @@
 import pytest
 
 from aeolian.engine.jobs.records import list_jobs
-from aeolian.engine.specs.spec import store_text
 from aeolian.engine.versions import branches, changes, commits, references, repos, transactions
 from aeolian.engine.versions.transactions import perform
 from aeolian.errors import UsageError
+from aeolian.platform.specs.spec import store_text
 
 CROSS = {"cross": [{"pfs": {"repo": repo, "glob": "/"}} for repo in ("songs", "seeds")]}
 assert changes.__doc__

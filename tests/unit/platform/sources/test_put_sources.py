@@ -13,10 +13,10 @@ import time
 import pytest
 
 from aeolian.engine.versions import files
-from aeolian.engine.versions.addresses import parse_address
-from aeolian.engine.versions.selection import Item, select
-from aeolian.engine.versions.source_reader import SourceReader, split_sources
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.sources.reader import SourceReader, split_sources
+from aeolian.platform.sources.selection import Item, select
 
 
 def write_archive(path, members, mode="w"):

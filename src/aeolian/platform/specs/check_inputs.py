@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aeolian.engine.specs.cron import parse_schedule
-from aeolian.engine.specs.documents import Place
-from aeolian.engine.specs.globs import check_template, compile_glob
-from aeolian.engine.specs.names import BRANCH, INPUT, PROJECT, REPO, NameRule
-from aeolian.engine.specs.problems import Problems, show_value
-from aeolian.engine.specs.triggers import parse_size
 from aeolian.errors import UsageError
+from aeolian.platform.specs.cron import parse_schedule
+from aeolian.platform.specs.documents import Place
+from aeolian.platform.specs.globs import check_template, compile_glob
+from aeolian.platform.specs.names import BRANCH, INPUT, PROJECT, REPO, NameRule
+from aeolian.platform.specs.problems import Problems, show_value
+from aeolian.platform.specs.triggers import parse_size
 
 LEAVES = ("pfs", "cron")
 SETS = ("cross", "join", "group", "union")

@@ -3,12 +3,12 @@ import json
 import pytest
 from engine_bench import spec_of
 
-from aeolian.engine.specs.durations import go_seconds, seconds
-from aeolian.engine.specs.fields import ENUMS, MESSAGES, NOT_APPLIED
-from aeolian.engine.specs.files import parse_documents, read_specs
-from aeolian.engine.specs.spec import parse, store_text
-from aeolian.engine.specs.triggers import Trigger
 from aeolian.errors import UsageError
+from aeolian.platform.specs.durations import go_seconds, seconds
+from aeolian.platform.specs.fields import ENUMS, MESSAGES, NOT_APPLIED
+from aeolian.platform.specs.files import parse_documents, read_specs
+from aeolian.platform.specs.spec import parse, store_text
+from aeolian.platform.specs.triggers import Trigger
 
 GOOD = {
     "pipeline": {"name": "p"},

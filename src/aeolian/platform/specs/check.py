@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from aeolian.engine.specs.check_inputs import check_input
-from aeolian.engine.specs.documents import Place
-from aeolian.engine.specs.names import BRANCH, DEFAULT_PROJECT, PIPELINE, PROJECT, longest_pipeline_name
-from aeolian.engine.specs.problems import Problems, show_value
-from aeolian.engine.specs.quantities import parse_quantity
-from aeolian.engine.specs.values import read_value
+from aeolian.platform.specs.check_inputs import check_input
+from aeolian.platform.specs.documents import Place
+from aeolian.platform.specs.names import BRANCH, DEFAULT_PROJECT, PIPELINE, PROJECT, longest_pipeline_name
+from aeolian.platform.specs.problems import Problems, show_value
+from aeolian.platform.specs.quantities import parse_quantity
+from aeolian.platform.specs.values import read_value
 
 REPROCESS_SPECS = ("until_success", "every_job")
 SERVICE_TYPES = ("ClusterIP", "LoadBalancer", "NodePort")

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from aeolian.engine.versions import fetch
 from aeolian.errors import UsageError
+from aeolian.platform.sources import fetch
 
 BODY = b"la" * 50_000
 

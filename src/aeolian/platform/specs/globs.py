@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from aeolian.engine.specs.glob_syntax import translate
 from aeolian.errors import UsageError
+from aeolian.platform.specs.glob_syntax import translate
 
 _LITERAL = re.compile(r"[^*?\[\]{}!()@+^]*")
 _PART = re.compile(r"\$(?:\$|(\d+)|\{(\d+)\})")

@@ -4,9 +4,9 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-from aeolian.engine.specs.names import DEFAULT_PROJECT, full_name
-from aeolian.engine.specs.spec import DEFAULT_BRANCH
 from aeolian.errors import UsageError
+from aeolian.platform.specs.names import DEFAULT_PROJECT, full_name
+from aeolian.platform.specs.spec import DEFAULT_BRANCH
 
 ID = re.compile(r"[0-9a-f]{8,32}")  # a commit's id, or its start
 ID_LENGTH = 32

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from aeolian.engine.versions import files
-from aeolian.engine.versions.addresses import parse_address
-from aeolian.engine.versions.selection import select
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.sources.selection import select
 
 
 @pytest.fixture
@@ -132,8 +132,8 @@ def test_a_file_that_goes_while_it_is_put_is_left_out(bench):
 
 LISTING = """
 import sys
-from aeolian.engine.versions.addresses import parse_address
-from aeolian.engine.versions.selection import select
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.sources.selection import select
 found = select(["c"], parse_address("r@m:/"), recursive=True)
 print([item.path for item in found.items], found.left_out)
 """

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from aeolian.engine.specs.documents import Document, Place
 from aeolian.errors import UsageError
+from aeolian.platform.specs.documents import Document, Place
 
 
 class Problems:

@@ -6,8 +6,8 @@ import os
 import sys
 from typing import BinaryIO
 
-from aeolian.engine.versions.fetch import is_url, open_url
 from aeolian.errors import UsageError
+from aeolian.platform.sources.fetch import is_url, open_url
 
 
 class SourceReader:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from spec_cases import mutate_specs
 
-from aeolian.engine.specs.cron import moment_text, parse_schedule
-from aeolian.engine.specs.documents import Document
-from aeolian.engine.specs.files import parse_documents
-from aeolian.engine.specs.globs import check_template, compile_glob, expand
-from aeolian.engine.specs.spec import load, parse, store_text
 from aeolian.errors import UsageError
+from aeolian.platform.specs.cron import moment_text, parse_schedule
+from aeolian.platform.specs.documents import Document
+from aeolian.platform.specs.files import parse_documents
+from aeolian.platform.specs.globs import check_template, compile_glob, expand
+from aeolian.platform.specs.spec import load, parse, store_text
 
 
 def goldens(name):

@@ -1,7 +1,7 @@
 import pytest
 
-from aeolian.engine.specs.globs import compile_glob, expand
 from aeolian.errors import UsageError
+from aeolian.platform.specs.globs import compile_glob, expand
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from aeolian.engine.specs.check import check
-from aeolian.engine.specs.documents import Document
-from aeolian.engine.specs.durations import seconds
-from aeolian.engine.specs.names import DEFAULT_PROJECT, full_name
-from aeolian.engine.specs.problems import Problems
-from aeolian.engine.specs.triggers import Trigger, read_trigger
+from aeolian.platform.specs.check import check
+from aeolian.platform.specs.documents import Document
+from aeolian.platform.specs.durations import seconds
+from aeolian.platform.specs.names import DEFAULT_PROJECT, full_name
+from aeolian.platform.specs.problems import Problems
+from aeolian.platform.specs.triggers import Trigger, read_trigger
 
 DEFAULT_BRANCH = "master"
 DEFAULT_TRIES = 3

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aeolian.engine.specs.cron import parse_moment
-from aeolian.engine.specs.documents import Place
-from aeolian.engine.specs.durations import seconds
-from aeolian.engine.specs.fields import ENUMS, MESSAGES, NOT_APPLIED, ONE_OF
-from aeolian.engine.specs.problems import Problems, show_value
+from aeolian.platform.specs.cron import parse_moment
+from aeolian.platform.specs.documents import Place
+from aeolian.platform.specs.durations import seconds
+from aeolian.platform.specs.fields import ENUMS, MESSAGES, NOT_APPLIED, ONE_OF
+from aeolian.platform.specs.problems import Problems, show_value
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1), "uint64": (0, 2**64 - 1)}

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from aeolian.engine.versions.addresses import Address
-from aeolian.engine.versions.archives import archive_mode
-from aeolian.engine.versions.fetch import check_scheme, is_url, url_name
 from aeolian.errors import UsageError
+from aeolian.platform.addresses import Address
+from aeolian.platform.sources.archives import archive_mode
+from aeolian.platform.sources.fetch import check_scheme, is_url, url_name
 
 STANDARD_INPUT = "-"
 

@@ -7,10 +7,10 @@ from engine_bench import shell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aeolian.engine.specs.cron import Every, Fields, parse_moment, parse_schedule
 from aeolian.engine.ticks import Ticks
 from aeolian.engine.versions.pipelines import create_pipelines
 from aeolian.errors import UsageError
+from aeolian.platform.specs.cron import Every, Fields, parse_moment, parse_schedule
 
 
 def at(text):

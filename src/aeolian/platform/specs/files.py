@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aeolian.engine.specs.documents import Document, Place
-from aeolian.engine.specs.spec import Spec, parse
-from aeolian.engine.specs.yaml_text import read_yaml
 from aeolian.errors import UsageError
+from aeolian.platform.specs.documents import Document, Place
+from aeolian.platform.specs.spec import Spec, parse
+from aeolian.platform.specs.yaml_text import read_yaml
 
 SUFFIXES = (".json", ".yaml", ".yml")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from aeolian.engine.specs.documents import Place
 from aeolian.errors import UsageError
+from aeolian.platform.specs.documents import Place
 
 SCHEMA_KEY = "$schema"
 _TAG = "tag:yaml.org,2002:"
