@@ -193,6 +193,10 @@ COMMANDS: dict[str, Any] = {
                 "What pieces are like, beside a corpus, and what of it they repeat.",
             ),
             "likelihood": ("aeolian.cli.evaluate:likelihood", "How well a model foresees songs."),
+            "continuation": (
+                "aeolian.cli.evaluate_continuation:continuation",
+                "How near to their seeds a model's continuations stay.",
+            ),
             "transcription": ("aeolian.cli.evaluate:transcription", "How well a transcriber hears."),
         },
     ),

@@ -134,6 +134,12 @@ def onsets(tokens: Tokens) -> tuple[Floats, Ints]:
     return steps[is_onset] / STEPS_PER_SECOND, tokens[is_onset].astype(np.int64)
 
 
+def length_s(tokens: Tokens) -> float:
+    """When the last of these events is, in seconds from the first time shift on."""
+    shifts = tokens[(tokens >= TIME_SHIFT.first_token) & (tokens < TIME_SHIFT.end_token)].astype(np.int64)
+    return int((shifts - TIME_SHIFT.first_token + TIME_SHIFT.first_value).sum()) / STEPS_PER_SECOND
+
+
 def _check(notes: Notes) -> None:
     if notes.onset_s.min() < 0 or notes.offset_s.min() < 0:
         raise ValueError("notes cannot start or end before 0 s")

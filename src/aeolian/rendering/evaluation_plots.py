@@ -106,6 +106,42 @@ def similarities(path: Path, pieces: Sequence[tuple[str, Floats]]) -> None:
     theme.save_png(figure, path)
 
 
+def ratios(
+    path: Path,
+    features: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[tuple[float, float, float]]]],
+    shares_of: Sequence[str],
+    shares: Sequence[tuple[str, Sequence[float]]],
+) -> None:
+    """Distances from the seed, 1 where composers stay, for each way to go on; and beside them shares, 0…1.
+
+    `rows`: a name, and for each feature a ratio with the range it lies in. `shares`: a name, and each of `shares_of`.
+    """
+    figure = theme.figure(11.0, 4.6)
+    wide, narrow = figure.add_axes((0.055, 0.12, 0.64, 0.68)), figure.add_axes((0.76, 0.12, 0.22, 0.68))
+    figure.text(0.055, 0.93, "How near to their seeds continuations stay", color=theme.TEXT, fontsize=13)
+    colours = [theme.ACCENT, theme.SECOND, theme.QUIET_TEXT, "#9a86d8", "#d88686"]
+    for number, ((name, values), colour) in enumerate(zip(rows, colours, strict=False)):
+        places = np.arange(len(features)) + (number - (len(rows) - 1) / 2) * 0.8 / max(len(rows), 1)
+        middle, low, high = (np.array([each[part] for each in values]) for part in range(3))
+        wide.vlines(places, low, high, color=colour, linewidth=2, alpha=0.6)
+        wide.plot(places, middle, "o", color=colour, markersize=5, label=name)
+    wide.axhline(1.0, color=theme.LINE, linewidth=1.2)
+    wide.set_xticks(range(len(features)), [name.replace(" ", "\n") for name in features])
+    wide.set_ylim(bottom=0)
+    wide.set_title("distance from the seed, as a multiple of the true one", color=theme.TEXT, fontsize=9, loc="left")
+    for number, ((name, parts), colour) in enumerate(zip(shares, [theme.TEXT, *colours], strict=False)):
+        places = np.arange(len(shares_of)) + (number - (len(shares) - 1) / 2) * 0.8 / max(len(shares), 1)
+        narrow.bar(places, parts, width=0.7 / max(len(shares), 1), color=colour, label=name)
+    narrow.set_xticks(range(len(shares_of)), list(shares_of))
+    narrow.set_title("share of the notes", color=theme.TEXT, fontsize=9, loc="left")
+    narrow.legend(frameon=False, labelcolor=theme.QUIET_TEXT, fontsize=8)
+    for axes in (wide, narrow):
+        theme.dress(axes)
+        axes.grid(axis="y", color=theme.LINE, linewidth=0.6)
+    theme.save_png(figure, path)
+
+
 def _grid(count: int, title: str, panel: tuple[float, float] = PANEL_INCHES) -> tuple[Figure, list[Axes]]:
     columns = min(COLUMNS, max(count, 1))
     rows = math.ceil(max(count, 1) / columns)

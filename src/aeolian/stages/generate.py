@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aeolian.music.codec import Tokens
     from aeolian.music.notes import Notes
     from aeolian.transformer.config import ModelConfig
+    from aeolian.transformer.folding import Folded
     from aeolian.transformer.guides import Wishes
     from aeolian.transformer.weights import Weights
 
@@ -189,7 +190,7 @@ def _generate(
     prime = seed_events[: config.prime or None]
     if source and not len(prime):
         log.info("generate: %s has no notes: the music starts from nothing", source.name)
-    songs = [decode(np.concatenate([prime, added])) for added in _continuations(config, model, weights, prime, show)]
+    songs = [decode(np.concatenate([prime, added])) for added in continuations(config, model, weights, prime, show)]
     if config.continuation_only:
         songs = [_from(notes, prime) for notes in songs]
     if not all(len(notes) for notes in songs):
@@ -219,15 +220,17 @@ def _rendered(config: Config, song: Path) -> list[Path]:
     return [song.with_name(name) for name in made]
 
 
-def _continuations(
-    config: Config, model: "ModelConfig", weights: "Weights", prime: "Tokens", show: Report
+def continuations(
+    config: Config, model: "ModelConfig", weights: "Weights | Folded", prime: "Tokens", show: Report
 ) -> "list[Tokens]":
+    """What follows `prime` in each song that the options ask for: the new events, and those that end what sounds."""
     from aeolian.transformer.decoding import Decoder
-    from aeolian.transformer.folding import folded
+    from aeolian.transformer.folding import Folded, folded
     from aeolian.transformer.playing import beam_search, fit, play_on
     from aeolian.transformer.sampling import Sampling
 
-    matrices = folded(weights, model)  # here, so that all processes read the same memory
+    # Here, so that all processes read the same memory.
+    matrices = weights if isinstance(weights, Folded) else folded(weights, model)
     if config.beam > 1:
         decoder = Decoder(model, matrices, batch=config.beam, context=config.max_seq)
         return [beam_search(decoder, prime, config.length, show, longest_rest_s=config.longest_rest)]
@@ -295,9 +298,7 @@ def _random_numbers(seed: int, prime: "Tokens", number: int) -> np.random.Genera
 
 def _from(notes: "Notes", prime: "Tokens") -> "Notes":
     """The notes that start where the prime ends or later, moved to start at 0."""
-    from aeolian.music.vocabulary import STEPS_PER_SECOND, TIME_SHIFT
+    from aeolian.music.codec import length_s
 
-    shifts = prime[(prime >= TIME_SHIFT.first_token) & (prime < TIME_SHIFT.end_token)].astype(np.int64)
-    steps = int((shifts - TIME_SHIFT.first_token + TIME_SHIFT.first_value).sum())
-    end_s = steps / STEPS_PER_SECOND
+    end_s = length_s(prime)
     return notes.take(notes.onset_s >= end_s - 1e-6).shifted(-end_s)
