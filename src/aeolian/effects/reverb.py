@@ -1,0 +1,117 @@
+"""A reverb: Freeverb, by Jezar at Dreampoint (public domain), as JUCE and pedalboard have it.
+
+For each channel eight combs beside one another, whose feedback passes a low-pass, and then four all-passes. Delays are
+at least as long as the pieces that are computed at once, so nothing in the loops depends on itself.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from scipy.signal import lfilter
+
+from aeolian.effects.effect import Effect, Processor, number
+from aeolian.effects.samples import Planar
+
+COMB_FRAMES = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)  # at 44.1 kHz
+ALLPASS_FRAMES = (556, 441, 341, 225)
+SPREAD_FRAMES = 23  # by which the delays of a channel are longer than those of the channel before
+TUNED_AT_HZ = 44_100
+INPUT_GAIN = 0.015
+_QUIET = np.float32(1e-20)  # numbers below are set to 0 before they become so small that processors slow down
+
+
+@dataclass(frozen=True)
+class Reverb(Effect):
+    """Put the sound into a room.
+
+    Nothing is added at the end: `tail` before it makes room for the reverberation.
+    """
+
+    word: ClassVar[str] = "reverb"
+    room: float = number(0.5, help="Size of the room.", minimum=0, maximum=1)
+    damping: float = number(0.5, help="How much the walls swallow of high frequencies.", minimum=0, maximum=1)
+    wet: float = number(0.33, help="Level of the room; the sound of it is three times that.", minimum=0, maximum=1)
+    dry: float = number(0.4, help="Level of the sound itself, which is kept at twice that.", minimum=0, maximum=1)
+    width: float = number(1.0, help="0: the room sounds the same in all channels.", minimum=0, maximum=1)
+
+    def start(self, sample_rate_hz: int, channels: int) -> Processor:
+        """Begin a sound."""
+        return _Reverberating(self, sample_rate_hz, channels)
+
+
+class _Reverberating(Processor):
+    def __init__(self, effect: Reverb, sample_rate_hz: int, channels: int) -> None:
+        def to_frames(tuned: int, channel: int) -> int:
+            return max(1, (tuned + SPREAD_FRAMES * channel) * sample_rate_hz // TUNED_AT_HZ)
+
+        self._channels = channels
+        self._combs = _Combs(
+            [to_frames(tuned, channel) for channel in range(channels) for tuned in COMB_FRAMES],
+            np.float32(effect.room * 0.28 + 0.7),
+            effect.damping * 0.4,
+        )
+        self._allpasses = [[_AllPass(to_frames(tuned, c)) for tuned in ALLPASS_FRAMES] for c in range(channels)]
+        others = max(1, channels - 1)
+        self._own = (
+            np.float32(0.5 * 3 * effect.wet * (1 + effect.width)) if channels > 1 else np.float32(3 * effect.wet)
+        )
+        self._other = np.float32(0.5 * 3 * effect.wet * (1 - effect.width) / others)
+        self._dry = np.float32(2 * effect.dry)
+        self._gain = np.float32(INPUT_GAIN * min(1.0, 2 / channels))
+
+    def process(self, block: Planar) -> Planar:
+        """Add the room to the block."""
+        heard = block.sum(axis=0, dtype=np.float32) * self._gain
+        room = self._combs.process(heard).reshape(self._channels, len(COMB_FRAMES), -1).sum(axis=1, dtype=np.float32)
+        for channel, allpasses in enumerate(self._allpasses):
+            for allpass in allpasses:
+                room[channel] = allpass.process(room[channel])
+        output: Planar = self._dry * block + self._own * room
+        if self._other:
+            output += self._other * (room.sum(axis=0, dtype=np.float32) - room)
+        return output
+
+
+class _Combs:
+    """All combs of all channels, a row each, fed with one sound."""
+
+    def __init__(self, delays: list[int], feedback: np.float32, damping: float) -> None:
+        self._delays, self._longest, self._shortest = delays, max(delays), min(delays)
+        self._feedback = feedback
+        self._damping = (np.array([1 - damping], np.float32), np.array([1, -damping], np.float32))
+        self._past = np.zeros((len(delays), self._longest), np.float32)
+        self._damped = np.zeros((len(delays), 1), np.float32)
+
+    def process(self, heard: Planar) -> Planar:
+        """Give what each comb gives, float32[combs, frames]."""
+        frames, longest = len(heard), self._longest
+        line = np.concatenate([self._past, np.empty((len(self._delays), frames), np.float32)], axis=1)
+        output = np.empty((len(self._delays), frames), np.float32)
+        for start in range(0, frames, self._shortest):
+            end = min(start + self._shortest, frames)
+            for row, delay in enumerate(self._delays):
+                output[row, start:end] = line[row, longest - delay + start : longest - delay + end]
+            damped, self._damped = lfilter(*self._damping, output[:, start:end], axis=1, zi=self._damped)
+            line[:, longest + start : longest + end] = heard[start:end] + self._feedback * damped
+        self._past = np.ascontiguousarray(line[:, frames:])
+        self._past[np.abs(self._past) < _QUIET] = 0
+        self._damped[np.abs(self._damped) < _QUIET] = 0
+        return output
+
+
+class _AllPass:
+    def __init__(self, delay: int) -> None:
+        self._past = np.zeros(delay, np.float32)
+
+    def process(self, row: Planar) -> Planar:
+        """Give the sound of `delay` ago less the sound now, of what comes round by half."""
+        delay, frames, half = len(self._past), len(row), np.float32(0.5)
+        line = np.concatenate([self._past, row])
+        for start in range(0, frames, delay):
+            end = min(start + delay, frames)
+            line[delay + start : delay + end] += half * line[start:end]
+        self._past = line[frames:].copy()
+        self._past[np.abs(self._past) < _QUIET] = 0
+        result: Planar = line[:frames] - row
+        return result
