@@ -60,7 +60,7 @@ class _Layout:
 
 
 def draw(path: Path, notes: Notes, *, title: str = "", seed_end_s: float | None = None) -> None:
-    """Draws `notes` as a PNG at `path`; equal arguments give equal bytes.
+    """Draws `notes` as a PNG or, by its name, SVG at `path`; equal arguments give equal bytes.
 
     With `seed_end_s`, what lies before that second is marked as the seed. Any number of notes will do, none too.
     """
@@ -72,7 +72,7 @@ def draw(path: Path, notes: Notes, *, title: str = "", seed_end_s: float | None 
         _line(made, layout, notes, line, seed_end_s)
     if not len(notes):
         made.text(0.5, 0.5, "no notes", color=theme.QUIET_TEXT, fontsize=13, ha="center")
-    theme.save_png(made, path)
+    theme.save(made, path)
 
 
 def clock(seconds: float) -> str:

@@ -2,7 +2,9 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
@@ -41,10 +43,21 @@ def dress(axes: Axes) -> None:
 
 
 def save_png(made: Figure, path: Path) -> None:
-    """Writes `made` as PNG to `path`, with neither time stamp nor software version: equal data, equal bytes.
+    """Writes `made` as PNG to `path`, with neither time stamp nor software version: equal data, equal bytes."""
+    _save(made, path, "png", {"Software": None})
 
-    Characters that the bundled font lacks (a title in Japanese) come out as boxes; that is no reason to warn.
-    """
+
+def save(made: Figure, path: Path) -> None:
+    """Writes `made` as SVG where `path` is named so, else as PNG; equal data, equal bytes."""
+    if path.suffix != ".svg":
+        save_png(made, path)
+        return
+    with matplotlib.rc_context({"svg.hashsalt": "aeolian"}):
+        _save(made, path, "svg", {"Date": None, "Creator": None})
+
+
+def _save(made: Figure, path: Path, kind: str, metadata: dict[str, Any]) -> None:
+    """Characters that the bundled font lacks (a title in Japanese) come out as boxes; that is no reason to warn."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        made.savefig(path, format="png", facecolor=GROUND, metadata={"Software": None})
+        made.savefig(path, format=kind, facecolor=GROUND, metadata=metadata)
