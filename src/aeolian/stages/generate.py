@@ -192,7 +192,7 @@ def _generate(
         log.info("generate: %s has no notes: the music starts from nothing", source.name)
     songs = [decode(np.concatenate([prime, added])) for added in continuations(config, model, weights, prime, show)]
     if config.continuation_only:
-        songs = [_from(notes, prime) for notes in songs]
+        songs = [notes_after(notes, prime) for notes in songs]
     if not all(len(notes) for notes in songs):
         raise InputError("nothing was played: the model wrote no complete note.")
     written: list[Path] = []
@@ -239,7 +239,7 @@ def continuations(
 
     def play(numbers: Sequence[int], report: Report) -> "list[tuple[Tokens, float]]":
         decoder = Decoder(model, matrices, batch=len(numbers), context=config.max_seq)
-        randoms = [_random_numbers(config.seed, prime, number) for number in numbers]
+        randoms = [random_numbers(config.seed, prime, number) for number in numbers]
         played = play_on(
             decoder,
             prime,
@@ -290,13 +290,13 @@ def _goal(path: Path) -> "Tokens":
     return goal
 
 
-def _random_numbers(seed: int, prime: "Tokens", number: int) -> np.random.Generator:
+def random_numbers(seed: int, prime: "Tokens", number: int) -> np.random.Generator:
     """Random numbers that depend on the seed's content and the sample's number, not on what is made beside it."""
     digest = hashlib.sha256(prime.tobytes()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big"), *([number] if number else [])])
 
 
-def _from(notes: "Notes", prime: "Tokens") -> "Notes":
+def notes_after(notes: "Notes", prime: "Tokens") -> "Notes":
     """The notes that start where the prime ends or later, moved to start at 0."""
     from aeolian.music.codec import length_s
 

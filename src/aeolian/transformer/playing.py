@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from aeolian.music.codec import Tokens
 from aeolian.music.vocabulary import START
@@ -14,6 +15,7 @@ from aeolian.transformer.sampling import Sampling, Steering, draw, log_probabili
 from aeolian.transformer.weights import Floats
 
 Report = Callable[[int, int, str], None]
+Chosen = npt.NDArray[np.int64]
 NO_WISHES = Wishes()
 
 
@@ -27,17 +29,19 @@ def play_on(
     *,
     wishes: Wishes = NO_WISHES,
     longest_rest_s: int = 1,
+    heard: Callable[[Chosen], None] | None = None,
 ) -> list[tuple[Tokens, Tokens]]:
     """`length` new events for each sequence of a fresh `decoder`, and apart from them those that end what still sounds.
 
     `prime`: the events [n] to go on from; with none, the music starts from nothing. `randoms`: one generator for each
     sequence, so that a sequence is the same whatever is played beside it. `report(done, length, "")`.
+    `heard`: gets the token of each sequence, [batch], as it is played.
     """
     grammars = [_read(prime, longest_rest_s) for _ in range(decoder.batch)]
     guides = [wishes.guides(prime) for _ in range(decoder.batch)]
     steering = [Steering(how) for _ in range(decoder.batch)]
-    heard = Anchored(decoder)
-    logits = heard.begin(_beginning(decoder, prime)) if length else None
+    anchored = Anchored(decoder)
+    logits = anchored.begin(_beginning(decoder, prime)) if length else None
     played = np.zeros((decoder.batch, length), dtype=np.int16)
     chosen = np.zeros(decoder.batch, dtype=np.int64)
     for done in range(length):
@@ -53,9 +57,11 @@ def play_on(
             grammar.follow(token)
             chosen[row] = token
         played[:, done] = chosen
+        if heard is not None:
+            heard(chosen)
         report(done + 1, length, "")
         if done + 1 < length:
-            logits = heard.step(chosen)
+            logits = anchored.step(chosen)
     return [(row, grammar.closing()) for row, grammar in zip(played, grammars, strict=True)]
 
 
