@@ -11,7 +11,7 @@ DOCKER_BUILD ?= $(shell docker buildx version > /dev/null 2>&1 || echo DOCKER_BU
 	$(shell docker network inspect bridge > /dev/null 2>&1 || echo --network=host)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench cluster-test images images-possible images-test test-legacy-client sbom lock samples clean
+.PHONY: help setup demo test lint bench cluster-test images images-possible images-test test-legacy-client sbom stubs lock samples clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ test-legacy-client: setup ## the specs, read by python-pachyderm 7.6.0 in an env
 
 sbom: setup ## build/sbom/: every package of every image with its licence, as CycloneDX; and as a table
 	@$(BIN)/python scripts/sbom.py
+
+stubs: setup ## the descriptor of the gRPC service, from its .proto
+	cd src/aeolian/serving/grpc && $(CURDIR)/$(BIN)/python -m grpc_tools.protoc -I. \
+		--descriptor_set_out=open_inference.binpb open_inference.proto
 
 lock: setup ## requirements/*.txt from requirements/*.in: plain pins, one version of each package everywhere
 	$(UV) pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \

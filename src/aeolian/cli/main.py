@@ -200,6 +200,7 @@ COMMANDS: dict[str, Any] = {
             "transcription": ("aeolian.cli.evaluate:transcription", "How well a transcriber hears."),
         },
     ),
+    "serve": ("aeolian.cli.serving:serve", "Answer other programs: transcription, generation, rendering as calls."),
     "import-checkpoint": (f"{_MUSIC}import_checkpoint", "Turn a checkpoint of others' code into a model folder."),
 }
 
