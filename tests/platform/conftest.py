@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from platforms import LocalEngine, Pachyderm, Platform
+from platforms import Cluster, LocalEngine, Pachyderm, Platform
 
 HERE = Path(__file__).parent
 PLATFORM = os.environ.get("AEOLIAN_TEST_PLATFORM", "local")
@@ -14,7 +14,7 @@ PLATFORM = os.environ.get("AEOLIAN_TEST_PLATFORM", "local")
 
 def start_engine(folder: Path) -> Platform:
     """An engine with nothing in it."""
-    return Pachyderm(folder) if PLATFORM == "pachyderm" else LocalEngine(folder)
+    return {"local": LocalEngine, "pachyderm": Pachyderm, "cluster": Cluster}[PLATFORM](folder)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 passed[name] = passed.get(name, True) and good
     if not tests:
         return
-    where = {"local": "the local engine", "pachyderm": "a real pachd"}[PLATFORM]
+    where = {"local": "the local engine", "pachyderm": "a real pachd", "cluster": "a real pachd, by aeolian"}[PLATFORM]
     terminalreporter.section(f"the contract on {where}")
     terminalreporter.line(f"{sum(tests.values())} of {len(tests)} tests passed")
     terminalreporter.line(f"{sum(passed.values())} of {len(passed)} functions of Pachyderm's own suite passed")

@@ -411,6 +411,22 @@ class Pachyderm(Platform):
                 self.run(command, input="y\n")
 
 
+class Cluster(Pachyderm):
+    """`aeolian` itself on a real pachd, in a project of the test's own."""
+
+    name = "pachyderm"
+
+    def _ask(self, words: Sequence[str], content: bytes) -> Answer:
+        from aeolian.cli.main import main
+
+        result = CliRunner(env={"PACH_CONFIG": self._environment["PACH_CONFIG"], "COLUMNS": "200"}).invoke(
+            main, ["--context", "test", *words], input=content
+        )
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout_bytes, result.stderr)
+
+
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
     """Let one process of this machine in: pachd's transactions are serializable, and deletes end one another."""

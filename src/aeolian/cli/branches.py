@@ -1,19 +1,16 @@
 """`aeolian create|list|inspect|delete branch`."""
 
-from dataclasses import asdict
-
 import click
 
 from aeolian.cli import raw
-from aeolian.cli.common import age, command, no_run_option, open_store
+from aeolian.cli.common import age, command, no_run_option, open_platform
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
-from aeolian.cli.running import run_outstanding
-from aeolian.cli.transactions import do_or_gather
-from aeolian.engine.versions import branches
-from aeolian.engine.versions.branch_triggers import BranchTrigger
+from aeolian.cli.running import follow
+from aeolian.cli.transactions import tell
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import parse_address
+from aeolian.platform.records import Branch, BranchTrigger
 from aeolian.platform.specs.names import full_name
 
 CREATE_EXAMPLE = """aeolian create branch edges@master --head dev
@@ -51,20 +48,17 @@ def create_branch(
     rule = None
     if trigger or trigger_size or trigger_commits or trigger_cron:
         rule = BranchTrigger(trigger, trigger_size, trigger_commits, trigger_cron, trigger_all)
-    with open_store() as store:
-        address = parse_address(place, project=project, needs_branch=True)
-        upstream = [parse_address(text, project=project, needs_branch=True) for text in provenance]
-        done = do_or_gather(
-            store,
-            "create branch",
-            repo=address.repo,
-            branch=address.reference,
+    address = parse_address(place, project=project, needs_branch=True)
+    upstream = [parse_address(text, project=project, needs_branch=True) for text in provenance]
+    with open_platform() as platform:
+        change = platform.create_branch(
+            address,
             head=_head(address.repo, at, project),
             provenance=[(each.repo, each.reference) for each in upstream],
-            trigger=asdict(rule) if rule else None,
+            trigger=rule,
         )
-        if done:
-            run_outstanding(store, no_run=no_run)
+        if tell(change):
+            follow(platform, no_run=no_run)
 
 
 def _head(repo: str, text: str, project: str) -> str:
@@ -83,8 +77,8 @@ def _head(repo: str, text: str, project: str) -> str:
 @output_option
 def list_branch(repo: str, project: str, output: Output) -> None:
     """List the branches of a repo, the newest first."""
-    with open_store() as store:
-        found = branches.list_branches(store, full_name(repo, project))
+    with open_platform() as platform:
+        found = platform.list_branches(full_name(repo, project))
     if output.prints(map(_facts, found), map(raw.make_branch_info, found)):
         return
     rows = [(each.name, _head_id(each), str(each.trigger or "-"), age(each.created)) for each in found]
@@ -97,9 +91,8 @@ def list_branch(repo: str, project: str, output: Output) -> None:
 @output_option
 def inspect_branch(place: str, project: str, output: Output) -> None:
     """Tell about a branch: its head, what it is made from, and what sets it off."""
-    with open_store() as store:
-        address = parse_address(place, project=project, needs_branch=True)
-        found = branches.inspect_branch(store, address.repo, address.reference)
+    with open_platform() as platform:
+        found = platform.inspect_branch(parse_address(place, project=project, needs_branch=True))
     if output.prints(_facts(found), [raw.make_branch_info(found)]):
         return
     print_facts(
@@ -119,20 +112,19 @@ def inspect_branch(place: str, project: str, output: Output) -> None:
 @project_option
 def delete_branch(place: str, force: bool, project: str) -> None:
     """Remove a branch; its commits stay under their ids."""
-    with open_store() as store:
-        address = parse_address(place, project=project, needs_branch=True)
-        do_or_gather(store, "delete branch", repo=address.repo, branch=address.reference, force=force)
+    with open_platform() as platform:
+        tell(platform.delete_branch(parse_address(place, project=project, needs_branch=True), force=force))
 
 
-def _head_id(branch: branches.BranchInfo) -> str:
-    return branch.head.id if branch.head else "-"
+def _head_id(branch: Branch) -> str:
+    return branch.head or "-"
 
 
-def _facts(branch: branches.BranchInfo) -> dict[str, object]:
+def _facts(branch: Branch) -> dict[str, object]:
     return {
         "repo": branch.repo,
         "name": branch.name,
-        "head": branch.head.id if branch.head else None,
+        "head": branch.head,
         "created": branch.created,
         "trigger": branch.trigger,
         "direct_provenance": ["@".join(each) for each in branch.direct_provenance],

@@ -6,12 +6,17 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from aeolian.engine.storage.store import Store, default_home
-from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, AeolianError
+from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, AeolianError, UsageError
+from aeolian.platform.contexts import LOCAL, active_context, find_context
+
+if TYPE_CHECKING:
+    from aeolian.engine.local import LocalPlatform
+    from aeolian.platform.protocol import Platform
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
@@ -28,7 +33,9 @@ def command(*, example: str) -> Callable[[Callable[..., None]], click.Command]:
         def guarded(*values: Any, **options: Any) -> None:
             _guard(lambda: function(*values, **options))
 
-        return click.command(help=text, context_settings={"help_option_names": ["-h", "--help"]})(guarded)
+        made = click.command(help=text, context_settings={"help_option_names": ["-h", "--help"]})(guarded)
+        made.params.append(_make_context_option())
+        return made
 
     return wrap
 
@@ -57,11 +64,66 @@ def _guard(work: Callable[[], None]) -> None:
         sys.exit(EXIT_FAILURE)
 
 
+_CONTEXT = "aeolian.context"
+
+
+def remember_context(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Keep what `--context` says, for the command that runs now."""
+    if value is not None:
+        context.meta[_CONTEXT] = value
+
+
+def _make_context_option() -> click.Option:
+    return click.Option(
+        ["--context"], metavar="NAME", is_eager=True, expose_value=False, hidden=True, callback=remember_context
+    )
+
+
+def chosen_context() -> str:
+    """Return the context that is meant: that of `--context`, or the active one."""
+    context = click.get_current_context(silent=True)
+    return str(context.meta.get(_CONTEXT) or active_context()) if context else active_context()
+
+
+def chosen_project() -> str:
+    """Return the project of names without any, as the context has it."""
+    name = chosen_context()
+    return "default" if name == LOCAL else find_context(name).project
+
+
+def open_platform(*, make: bool = False) -> "Platform":
+    """Return what the context names: the engine of this machine, or a pachd.
+
+    Raises `AeolianError` where there is no store, unless it may be made, and no such context.
+    """
+    name = chosen_context()
+    if name == LOCAL:
+        from aeolian.engine.local import LocalPlatform
+
+        return LocalPlatform(open_store(make=make))
+    context = find_context(name)
+    from aeolian.cluster.platform import ClusterPlatform
+
+    return ClusterPlatform(context)
+
+
+def as_local(platform: "Platform") -> "LocalPlatform | None":
+    """Return the platform if it is the engine of this machine."""
+    from aeolian.engine.local import LocalPlatform
+
+    return platform if isinstance(platform, LocalPlatform) else None
+
+
 def open_store(*, make: bool = False) -> Store:
     """The store of the current folder or `$AEOLIAN_HOME`.
 
-    Raises `AeolianError` if there is none, unless it may be made.
+    Raises `AeolianError` if there is none, unless it may be made, and where the context is a cluster.
     """
+    if (context := chosen_context()) != LOCAL:
+        raise UsageError(
+            f"This is a command of the engine of this machine; the context is {context}.",
+            remedy=f"Say --context {LOCAL}, or: aeolian context use {LOCAL}",
+        )
     home = default_home()
     if not make and not (home / "store.db").exists():
         raise AeolianError(

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aeolian.cli.common import command, no_run_option, open_store, size_text, warn
+from aeolian.cli.common import command, no_run_option, open_platform, open_store, size_text, warn
 from aeolian.cli.output import Output, output_option, own_output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
-from aeolian.cli.raw import make_file_info
-from aeolian.cli.running import run_outstanding
+from aeolian.cli.raw import make_listed
+from aeolian.cli.running import follow
 from aeolian.engine.storage.trees import Entry
-from aeolian.engine.versions import comparing, files, getting, listing
-from aeolian.engine.versions.references import Commit
+from aeolian.engine.versions import comparing
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import parse_address
+from aeolian.platform.records import File
 
 if TYPE_CHECKING:
     from aeolian.engine.graphs.lineage import Origin
@@ -39,18 +39,18 @@ def get_file(
 ) -> None:
     """Get a file out of a repo, or a folder with -r. PATH may be a glob that matches one file."""
     address = parse_address(place, project=project, needs_branch=True)
-    with open_store() as store:
+    with open_platform() as platform:
         if recursive:
             if output is None:
                 raise UsageError("An output path needs to be specified for -r.", remedy="Name a folder with -o.")
-            count = getting.get_folder(store, address, output)
+            count = platform.get_folder(address, output)
             warn(f"{count} files in {output}")
         elif output is None:
-            for block in getting.read_file(store, address, offset):
+            for block in platform.read_file(address, offset):
                 sys.stdout.buffer.write(block)
             sys.stdout.buffer.flush()
         else:
-            getting.get_file(store, address, output, offset)
+            platform.get_file(address, output, offset)
 
 
 @command(example="aeolian list file generated-music@master")
@@ -59,8 +59,8 @@ def get_file(
 @output_option
 def list_file(place: str, project: str, output: Output) -> None:
     """List what is directly in a folder of a repo."""
-    with open_store() as store:
-        _print_files(*listing.list_files(store, parse_address(place, project=project, needs_branch=True)), output)
+    with open_platform() as platform:
+        _print_files(platform.list_files(parse_address(place, project=project, needs_branch=True)), output)
 
 
 @command(example="aeolian glob file 'generated-music@master:/*.mid'")
@@ -69,14 +69,13 @@ def list_file(place: str, project: str, output: Output) -> None:
 @output_option
 def glob_file(place: str, project: str, output: Output) -> None:
     """List the files and folders that a glob matches."""
-    with open_store() as store:
-        _print_files(*listing.glob_files(store, parse_address(place, project=project, needs_branch=True)), output)
+    with open_platform() as platform:
+        _print_files(platform.glob_files(parse_address(place, project=project, needs_branch=True)), output)
 
 
-def _print_files(commit: Commit, found: list[listing.Listed], output: Output) -> None:
-    infos = (make_file_info(commit.repo, commit.id, f.path, f.size, f.hash, commit.finished) for f in found)
+def _print_files(found: list[File], output: Output) -> None:
     facts = ({"path": f.path, "type": f.type, "size": f.size, "files": f.files} for f in found)
-    if not output.prints(facts, infos):
+    if not output.prints(facts, map(make_listed, found)):
         print_table(("NAME", "TYPE", "SIZE"), [(f.path, f.type, size_text(f.size)) for f in found])
 
 
@@ -86,10 +85,9 @@ def _print_files(commit: Commit, found: list[listing.Listed], output: Output) ->
 @output_option
 def inspect_file(place: str, project: str, output: Output) -> None:
     """Tell about a file or folder: its size, hash, commit, and the name it had outside."""
-    with open_store() as store:
+    with open_platform() as platform:
         address = parse_address(place, project=project, needs_branch=True)
-        commit, found = listing.inspect_path(store, address)
-        original = files.original_name(store, address.repo, found.path)
+        found = platform.inspect_file(address)
         facts = {
             "repo": address.repo,
             "path": found.path,
@@ -97,20 +95,19 @@ def inspect_file(place: str, project: str, output: Output) -> None:
             "size": found.size,
             "files": found.files,
             "sha256": found.hash,
-            "commit": commit.id,
-            "original": original or found.path,
+            "commit": found.commit,
+            "original": found.original or found.path,
         }
-        info = make_file_info(address.repo, commit.id, found.path, found.size, found.hash, commit.finished)
-        if output.prints(facts, [info]):
+        if output.prints(facts, [make_listed(found)]):
             return
         print_facts(
             [
-                ("Path", f"{address.repo}@{commit.branch}:{found.path}"),
+                ("Path", f"{address.repo}@{address.reference}:{found.path}"),
                 ("Type", found.type),
                 ("Size", f"{found.size} bytes"),
-                ("SHA-256", found.hash),
-                ("Commit", commit.id),
-                *([("Was named", original)] if original else []),
+                ("Hash" if found.raw else "SHA-256", found.hash),
+                ("Commit", found.commit),
+                *([("Was named", found.original)] if found.original else []),
             ]
         )
 
@@ -160,12 +157,12 @@ def copy_file(
     no_run: bool,
 ) -> None:
     """Put a file or folder of a repo at another place, without reading it, and run what follows."""
-    with open_store() as store:
+    with open_platform() as platform:
         origin = parse_address(source, project=src_project or project, needs_branch=True)
         place = parse_address(target, project=dest_project or project, needs_branch=True)
-        commit, count = files.copy_path(store, origin, place, append=append)
-        warn(f"{count} files copied in commit {commit.repo}@{commit.id}")
-        run_outstanding(store, no_run=no_run)
+        done = platform.copy_file(origin, place, append=append)
+        warn(f"{done.files} files copied in commit {done.repo}@{done.commit}")
+        follow(platform, done.commit, no_run=no_run)
 
 
 @command(example="aeolian delete file audio-unprocessed@master:/song.mp3")
@@ -175,11 +172,10 @@ def copy_file(
 @no_run_option
 def delete_file(place: str, recursive: bool, project: str, no_run: bool) -> None:
     """Remove a file, or a folder with -r; what was made from it goes too."""
-    with open_store() as store:
-        address = parse_address(place, project=project, needs_branch=True)
-        commit, count = files.delete_path(store, address, recursive=recursive)
-        warn(f"{count} files removed in commit {address.repo}@{commit.id}")
-        run_outstanding(store, no_run=no_run)
+    with open_platform() as platform:
+        done = platform.delete_file(parse_address(place, project=project, needs_branch=True), recursive=recursive)
+        warn(f"{done.files} files removed in commit {done.repo}@{done.commit}")
+        follow(platform, done.commit, no_run=no_run)
 
 
 @command(example="aeolian lineage rendered-music@master:/song.wav\naeolian lineage midi@master:/a.mid --picture a.svg")

@@ -5,19 +5,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from aeolian.cli.common import age, command, duration_text, executor_option, history_option, open_store, warn
-from aeolian.cli.output import Message, Output, output_option, print_facts, print_table
+from aeolian.cli.common import (
+    age,
+    as_local,
+    chosen_project,
+    command,
+    duration_text,
+    executor_option,
+    history_option,
+    open_platform,
+    warn,
+)
+from aeolian.cli.output import Message, Output, output_option, plain, print_facts, print_table
 from aeolian.cli.raw import group_by_id
 from aeolian.cli.raw_jobs import make_job_info, make_job_set_info
-from aeolian.cli.running import run_outstanding
-from aeolian.engine.history import delete_job as remove_job
-from aeolian.engine.jobs import queries
-from aeolian.engine.jobs import records as jobs
-from aeolian.engine.jobs.records import Job
-from aeolian.engine.storage.store import Store
-from aeolian.engine.versions import catalog
-from aeolian.engine.versions.endings import kill_job
+from aeolian.cli.running import follow, run_outstanding
 from aeolian.errors import EXIT_FAILURE
+from aeolian.platform.addresses import parse_address
+from aeolian.platform.records import Job
+from aeolian.platform.specs.names import full_name
 
 _STATES = ("created", "starting", "running", "egressing", "finishing", "success", "failure", "killed", "unrunnable")
 _TITLES = ("PIPELINE", "ID", "STARTED", "DURATION", "DONE + SKIPPED / TOTAL", "FAILED", "STATE")
@@ -48,13 +54,20 @@ def list_job(
 ) -> None:
     """List jobs, newest first: all, those under an id, or those of a pipeline."""
     under = id_ if id_ is not None else commit
-    with open_store() as store:
-        found = queries.find_jobs(
-            store, pipeline=pipeline, commit=under, inputs=inputs, states=states, history=history, limit=number
+    project = chosen_project()
+    with open_platform() as platform:
+        found = platform.list_jobs(
+            pipeline=full_name(pipeline, project) if pipeline is not None else None,
+            commit=under,
+            inputs=[parse_address(place, project=project) for place in inputs],
+            states=states,
+            history=history,
+            limit=number,
+            details=output.raw and under is None and (pipeline is not None or expand),
         )
-        infos = (_info(store, job, details=under is None and (pipeline is not None or expand)) for job in found)
+        infos = map(make_job_info, found)
         flat = pipeline is not None or under is not None or expand
-        if not output.prints(found, infos if flat else _by_id(infos)):
+        if not output.prints(map(make_facts, found), infos if flat else _by_id(infos)):
             print_table(_TITLES, [_row(job) for job in found])
 
 
@@ -63,9 +76,9 @@ def list_job(
 @output_option
 def inspect_job(job: str, output: Output) -> None:
     """Tell about a job; the start of its id will do, and without one it is the pipeline's last."""
-    with open_store() as store:
-        found = jobs.find_job(store, job)
-        if output.prints(found, [_info(store, found, details=True)]):
+    with open_platform() as platform:
+        found = platform.inspect_job(job)
+        if output.prints(make_facts(found), [make_job_info(found)]):
             return
         counts = f"{found.processed} processed, {found.skipped} skipped, {found.failed} failed"
         print_facts(
@@ -76,7 +89,7 @@ def inspect_job(job: str, output: Output) -> None:
                 ("Duration", _duration(found)),
                 ("Datums", f"{found.total}: {counts}, {found.recovered} recovered"),
                 ("Pipeline version", str(found.version)),
-                ("Program", found.code),
+                *([("Program", found.code)] if found.code else []),
             ]
         )
 
@@ -85,24 +98,20 @@ def inspect_job(job: str, output: Output) -> None:
 @click.argument("job", metavar="PIPELINE@ID|ID")
 def stop_job(job: str) -> None:
     """End a job that is not done, or all of an id, wherever they run; what follows from them is not run."""
-    with open_store() as store:
-        found = queries.find_one_or_set(store, job)
-        ended = [each for each in found if kill_job(store, each.row, "job stopped")]
+    with open_platform() as platform:
+        ended = platform.stop_job(job)
         for each in ended:
             warn(f"job {each.pipeline}@{each.id}: killed")
         if not ended:
-            named = ", ".join(f"{each.pipeline}@{each.id[:12]}" for each in found)
-            warn(f"nothing to stop: {named} has ended already")
+            warn(f"nothing to stop: {job} has ended already")
 
 
 @command(example="aeolian delete job midi@3f2a")
 @click.argument("job", metavar="PIPELINE@ID")
 def delete_job(job: str) -> None:
     """Remove a job from the list, with its logs; what it made stays. One that runs is ended first."""
-    with open_store() as store:
-        found = jobs.find_job(store, job, exact=True)
-        kill_job(store, found.row, "job deleted")
-        remove_job(store, jobs.find_job(store, f"{found.pipeline}@{found.id}"))
+    with open_platform() as platform:
+        platform.delete_job(job)
 
 
 @command(example="aeolian wait job midi@3f2a\naeolian wait job 3f2a9c1e")
@@ -114,11 +123,15 @@ def wait_job(job: str, output: Output) -> None:
 
     Exit code 1 if one did not go well.
     """
-    with open_store() as store:
-        if any(each.outstanding for each in queries.find_one_or_set(store, job)):
-            run_outstanding(store, wait=True, go_on=True)
-        found = queries.find_one_or_set(store, job)
-        if not output.prints(found, [_info(store, each) for each in found]):
+    with open_platform() as platform:
+        found = platform.find_jobs(job)
+        if any(each.outstanding for each in found):
+            if local := as_local(platform):
+                run_outstanding(local.store, wait=True, go_on=True)
+            else:
+                follow(platform, found[0].id, go_on=True)
+            found = platform.find_jobs(job)
+        if not output.prints(map(make_facts, found), map(make_job_info, found)):
             print_table(_TITLES, [_row(each) for each in found])
         if any(each.state != "success" for each in found):
             sys.exit(EXIT_FAILURE)
@@ -131,8 +144,11 @@ def wait() -> None:
 
     Exit code 1 if a job failed.
     """
-    with open_store() as store:
-        run_outstanding(store, wait=True)
+    with open_platform() as platform:
+        if local := as_local(platform):
+            run_outstanding(local.store, wait=True)
+        else:
+            follow(platform)
 
 
 def _by_id(infos: Iterable[Message]) -> Iterator[Message]:
@@ -140,9 +156,9 @@ def _by_id(infos: Iterable[Message]) -> Iterator[Message]:
         yield make_job_set_info(id_, of_id)
 
 
-def _info(store: Store, job: Job, *, details: bool = False) -> Message:
-    version = catalog.version(store, job.pipeline_row, job.version) if details else None
-    return make_job_info(job, effort=jobs.sum_effort(store, job), pipeline=version)
+def make_facts(job: Job) -> dict[str, object]:
+    """Return a job as our own JSON has it."""
+    return {name: value for name, value in plain(job).items() if name not in ("effort", "spec", "raw")}
 
 
 def _row(job: Job) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ Table = dict[str, "tuple[str, str] | tuple[str, Table]"]
 _REPOS, _FILES, _PIPELINES = "aeolian.cli.repos:", "aeolian.cli.files:", "aeolian.cli.pipelines:"
 _COMMITS, _FOLLOWING, _BRANCHES = "aeolian.cli.commits:", "aeolian.cli.following:", "aeolian.cli.branches:"
 _TRANSACTIONS = "aeolian.cli.transactions:"
+_CONTEXTS = "aeolian.cli.contexts:"
 _PROJECTS, _PUT, _SECRETS = "aeolian.cli.projects:", "aeolian.cli.put:", "aeolian.cli.secrets:"
 _STATES, _PIPELINE_LISTS = "aeolian.cli.pipeline_states:", "aeolian.cli.pipeline_lists:"
 _JOBS, _DATUMS, _UPKEEP, _MUSIC = (
@@ -176,6 +177,15 @@ COMMANDS: dict[str, Any] = {
             "pipeline": ("aeolian.cli.drawing:draw", "The same, as pachctl spells it."),
         },
     ),
+    "context": (
+        "Where commands go: this machine, or a cluster.",
+        {
+            "list": (f"{_CONTEXTS}list_context", "List the contexts."),
+            "use": (f"{_CONTEXTS}use_context", "Let commands go to a context."),
+            "show": (f"{_CONTEXTS}show_context", "Tell about a context."),
+            "add": (f"{_CONTEXTS}add_context", "Write a context into pachctl's file."),
+        },
+    ),
     "lineage": (f"{_FILES}lineage", "Trace a file back to the files it was made from."),
     "gc": (f"{_UPKEEP}gc", "Remove what no commit needs any more."),
     "fsck": (f"{_UPKEEP}fsck", "Check everything that is stored against its hash."),
@@ -267,7 +277,8 @@ _HELP = """From a folder of recordings to a model, and to new songs.
     aeolian put file audio-unprocessed@master:/ -r -f my-songs/
     aeolian list file rendered-music@master
 
-State is in .aeolian/ or $AEOLIAN_HOME. A place is written repo@branch:/path.
+State is in .aeolian/ or $AEOLIAN_HOME. A place is written repo@branch:/path. The same words go to a cluster with
+--context NAME, AEOLIAN_CONTEXT, or after `aeolian context use NAME`.
 """
 
 
@@ -279,13 +290,27 @@ def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
         context.exit()
 
 
+def _remember_context(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        from aeolian.cli.common import remember_context
+
+        remember_context(context, _, value)
+
+
 main = LazyGroup(
     COMMANDS,
     "aeolian",
     _HELP,
     params=[
         click.Option(
+            ["--context"],
+            metavar="NAME",
+            expose_value=False,
+            callback=_remember_context,
+            help="Where to go: local, a context of pachctl's, or an address. Also behind each command.",
+        ),
+        click.Option(
             ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
-        )
+        ),
     ],
 )

@@ -2,12 +2,11 @@
 
 import click
 
-from aeolian.cli.common import command, no_run_option, open_store, warn
+from aeolian.cli.common import command, no_run_option, open_platform, warn
 from aeolian.cli.pipelines import reprocess_option
-from aeolian.cli.running import run_outstanding
-from aeolian.engine import ticks
-from aeolian.engine.versions import pausing, pipelines
+from aeolian.cli.running import follow
 from aeolian.errors import UsageError
+from aeolian.platform.specs.names import full_name
 
 
 @command(example="aeolian delete pipeline render\naeolian delete pipeline --all --keep-repo")
@@ -19,11 +18,11 @@ def delete_pipeline(pipeline: str | None, every: bool, force: bool, keep_repo: b
     """Remove a pipeline, its jobs and what it made."""
     if (pipeline is None) != every:
         raise UsageError("Which pipeline?", remedy="Give one pipeline, or --all.")
-    with open_store() as store:
+    with open_platform() as platform:
         if pipeline is not None:
-            pipelines.delete_pipeline(store, pipeline, keep_repo=keep_repo, force=force)
+            platform.delete_pipeline(full_name(pipeline, platform.project), keep_repo=keep_repo, force=force)
         else:
-            for name in pipelines.delete_all_pipelines(store, keep_repo=keep_repo):
+            for name in platform.delete_pipelines(keep_repo=keep_repo):
                 warn(f"pipeline {name}: deleted")
 
 
@@ -32,9 +31,9 @@ def delete_pipeline(pipeline: str | None, every: bool, force: bool, keep_repo: b
 @no_run_option
 def run_pipeline(pipeline: str, no_run: bool) -> None:
     """Run a pipeline on its inputs as they are: what failed or changed is redone."""
-    with open_store() as store:
-        pipelines.run_pipeline(store, pipeline)
-        run_outstanding(store, no_run=no_run)
+    with open_platform() as platform:
+        platform.run_pipeline(full_name(pipeline, platform.project))
+        follow(platform, no_run=no_run)
 
 
 @command(example="aeolian rerun pipeline music-transformer --reprocess")
@@ -43,17 +42,17 @@ def run_pipeline(pipeline: str, no_run: bool) -> None:
 @no_run_option
 def rerun_pipeline(pipeline: str, reprocess: bool, no_run: bool) -> None:
     """Run a pipeline as a new version of the same spec: what failed or changed is redone, with --reprocess all."""
-    with open_store() as store:
-        pipelines.rerun_pipeline(store, pipeline, reprocess=reprocess)
-        run_outstanding(store, no_run=no_run)
+    with open_platform() as platform:
+        platform.rerun_pipeline(full_name(pipeline, platform.project), reprocess=reprocess)
+        follow(platform, no_run=no_run)
 
 
 @command(example="aeolian stop pipeline music-transformer")
 @click.argument("pipeline")
 def stop_pipeline(pipeline: str) -> None:
     """End a pipeline's jobs, and let it have none until `start pipeline`."""
-    with open_store() as store:
-        ended = pausing.stop_pipeline(store, pipeline)
+    with open_platform() as platform:
+        ended = platform.stop_pipeline(full_name(pipeline, platform.project))
         warn(f"pipeline {pipeline}: paused{f', {ended} jobs killed' if ended else ''}")
 
 
@@ -62,9 +61,9 @@ def stop_pipeline(pipeline: str) -> None:
 @no_run_option
 def start_pipeline(pipeline: str, no_run: bool) -> None:
     """Let a stopped pipeline run: one job does what all commits brought meanwhile."""
-    with open_store() as store:
-        if pausing.start_pipeline(store, pipeline):
-            run_outstanding(store, no_run=no_run)
+    with open_platform() as platform:
+        if platform.start_pipeline(full_name(pipeline, platform.project)):
+            follow(platform, no_run=no_run)
         else:
             warn(f"pipeline {pipeline}: it was not stopped")
 
@@ -74,10 +73,11 @@ def start_pipeline(pipeline: str, no_run: bool) -> None:
 @no_run_option
 def restart_pipeline(pipeline: str, no_run: bool) -> None:
     """End a pipeline's jobs, and run it on its inputs as they are."""
-    with open_store() as store:
-        pausing.stop_pipeline(store, pipeline)
-        pausing.start_pipeline(store, pipeline)
-        run_outstanding(store, no_run=no_run)
+    with open_platform() as platform:
+        name = full_name(pipeline, platform.project)
+        platform.stop_pipeline(name)
+        platform.start_pipeline(name)
+        follow(platform, no_run=no_run)
 
 
 @command(example="aeolian run cron nightly")
@@ -85,10 +85,6 @@ def restart_pipeline(pipeline: str, no_run: bool) -> None:
 @no_run_option
 def run_cron(pipeline: str, no_run: bool) -> None:
     """Make the cron inputs of a pipeline tick: a file named by the time goes into each of their repos."""
-    with open_store() as store:
-        crons = [part for part in pipelines.inspect_pipeline(store, pipeline).spec.inputs() if part.is_cron]
-        if not crons:
-            raise UsageError(f"The pipeline {pipeline} has no cron input.")
-        for part in crons:
-            ticks.tick(store, part, ticks.utc_now())
-        run_outstanding(store, no_run=no_run)
+    with open_platform() as platform:
+        platform.run_cron(full_name(pipeline, platform.project))
+        follow(platform, no_run=no_run)

@@ -13,19 +13,21 @@ from typing import Any, TypeVar
 
 import click
 
-from aeolian.cli.common import command, no_run_option, open_store, warn
+from aeolian.cli.common import as_local, chosen_context, command, no_run_option, open_platform, open_store, warn
 from aeolian.cli.output import Output, output_option, own_output_option, print_documents
 from aeolian.cli.raw_jobs import make_spec
-from aeolian.cli.running import executor, run_outstanding
+from aeolian.cli.running import executor, follow, run_outstanding
 from aeolian.cli.spec_source import file_option, read_source, split_arguments
 from aeolian.cli.transactions import do_or_gather
-from aeolian.engine.programs.secrets import Place, parse_place
+from aeolian.engine.local import LocalPlatform
+from aeolian.engine.programs.secrets import parse_place
 from aeolian.engine.storage.store import Store, default_home
 from aeolian.engine.versions import pipelines
-from aeolian.engine.versions.pipelines import Change
 from aeolian.engine.versions.program import source_folder
 from aeolian.engine.versions.transactions import find_active
 from aeolian.errors import AeolianError, UsageError
+from aeolian.platform.contexts import LOCAL
+from aeolian.platform.protocol import Change, Platform, Wanted
 from aeolian.platform.specs.files import read_documents, read_specs
 from aeolian.platform.specs.spec import Spec, parse, store_text
 
@@ -118,74 +120,59 @@ def _change(
     reprocess: bool = False,
 ) -> None:
     arguments, places = split_arguments(args), [parse_place(text) for text in secrets]
-    with _store(dry_run) as store:
-        if not dry_run and _gather(store, specs, source, arguments, places, update, reprocess):
+    wanted = Wanted(update, reprocess, make_repos, dry_run, arguments, source, tuple(places))
+    with _platform(dry_run) as platform:
+        local = as_local(platform)
+        if local and not dry_run and _gather(local.store, specs, wanted):
             return
-        changes = pipelines.create_pipelines(
-            store,
-            specs,
-            source=source,
-            arguments=arguments,
-            update=update,
-            make_repos=make_repos,
-            reprocess=reprocess,
-            executor=None if no_run or dry_run else executor(),
-            secrets=places,
-            dry_run=dry_run,
-        )
+        if local and not no_run and not dry_run:
+            local.executor = executor()
+        changes = platform.create_pipelines(specs, wanted)
         if dry_run:
             print_documents((make_spec(change.spec.document) for change in changes), output.shape)
             return
-        _tell(changes)
-        run_outstanding(store, no_run=no_run)
+        _tell(changes, told=bool(local))
+        follow(platform, no_run=no_run)
 
 
-def _gather(
-    store: Store,
-    specs: Sequence[Spec],
-    source: Path | None,
-    arguments: dict[str, pipelines.Arguments],
-    secrets: Sequence[Place],
-    update: bool | None,
-    reprocess: bool,
-) -> bool:
+def _gather(store: Store, specs: Sequence[Spec], wanted: Wanted) -> bool:
     """Gather what is wanted in the transaction that is active; return whether there is one."""
     if find_active(store) is None:
         return False
     for spec in specs:
-        folder, wanted = source_folder(spec, source), {secret.name for secret in spec.transform.secrets}
+        folder, names = source_folder(spec, wanted.source), {secret.name for secret in spec.transform.secrets}
         do_or_gather(
             store,
             "create pipeline",
             spec=store_text(spec),
             source=str(folder) if folder else None,
-            arguments=arguments.get(spec.name, ()),
-            update=update,
-            reprocess=reprocess,
-            secrets=[[place.name, place.key, place.where] for place in secrets if place.name in wanted],
+            arguments=wanted.arguments.get(spec.name, ()),
+            update=wanted.update,
+            reprocess=wanted.reprocess,
+            secrets=[[place.name, place.key, place.where] for place in wanted.secrets if place.name in names],
         )
     return True
 
 
 @contextmanager
-def _store(dry_run: bool) -> Iterator[Store]:
-    """The store; for a dry run where there is none, one that is gone afterwards."""
-    if not dry_run or (default_home() / "store.db").exists():
-        with open_store(make=True) as store:
-            yield store
+def _platform(dry_run: bool) -> Iterator[Platform]:
+    """The platform; for a dry run where there is no store, one that is gone afterwards."""
+    if not dry_run or chosen_context() != LOCAL or (default_home() / "store.db").exists():
+        with open_platform(make=True) as platform:
+            yield platform
     else:
-        with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-            yield store
+        with tempfile.TemporaryDirectory() as folder, LocalPlatform(Store(Path(folder))) as local:
+            yield local
 
 
-def _tell(changes: Sequence[Change]) -> None:
-    """What was made, and once for all of them what of their specs has no effect here."""
+def _tell(changes: Sequence[Change], *, told: bool = True) -> None:
+    """What was made, and (`told`) once for all of them what of their specs has no effect here."""
     without_effect: dict[str, list[str]] = {}
     for change in changes:
         for repo in change.new_repos:
             warn(f"repo {repo}: created")
         warn(f"pipeline {change.pipeline}: {change.what}")
-        if change.what != "unchanged":
+        if told and change.what != "unchanged":
             for sentence in change.spec.not_applied:
                 without_effect.setdefault(sentence, []).append(change.pipeline)
     for sentence, names in without_effect.items():

@@ -6,18 +6,19 @@ from typing import Any, TypeVar
 import click
 
 from aeolian.cli import raw
-from aeolian.cli.common import age, command, open_store
+from aeolian.cli.common import age, chosen_project, command, open_platform
 from aeolian.cli.output import Output, output_option, print_facts, print_table
-from aeolian.engine.versions import projects
-from aeolian.platform.specs.names import DEFAULT_PROJECT
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
 
 
 def project_option(callback: Callback) -> Callback:
-    """Add `--project`, which a command gets as `project`."""
+    """Add `--project`, which a command gets as `project`: where it is not given, that of the context."""
     return click.option(
-        "--project", default=DEFAULT_PROJECT, metavar="NAME", help="The project of repos named without one."
+        "--project",
+        metavar="NAME",
+        callback=lambda context, parameter, value: value or chosen_project(),
+        help="The project of repos named without one.  [default: that of the context]",
     )(callback)
 
 
@@ -26,8 +27,8 @@ def project_option(callback: Callback) -> Callback:
 @click.option("-d", "--description", default="", help="What the project is for.")
 def create_project(project: str, description: str) -> None:
     """Make a project: a name under which repos and pipelines are kept apart from those of others."""
-    with open_store(make=True) as store:
-        projects.create_project(store, project, description)
+    with open_platform(make=True) as platform:
+        platform.create_project(project, description)
 
 
 @command(example='aeolian update project jazz -d "songs with more swing"')
@@ -35,8 +36,8 @@ def create_project(project: str, description: str) -> None:
 @click.option("-d", "--description", required=True, help="What the project is for.")
 def update_project(project: str, description: str) -> None:
     """Change what a project is for."""
-    with open_store() as store:
-        projects.update_project(store, project, description)
+    with open_platform() as platform:
+        platform.update_project(project, description)
 
 
 @command(example="aeolian delete project jazz")
@@ -44,16 +45,16 @@ def update_project(project: str, description: str) -> None:
 @click.option("-f", "--force", is_flag=True, help="Remove it with all repos and pipelines that it holds.")
 def delete_project(project: str, force: bool) -> None:
     """Remove an empty project."""
-    with open_store() as store:
-        projects.delete_project(store, project, force=force)
+    with open_platform() as platform:
+        platform.delete_project(project, force=force)
 
 
 @command(example="aeolian list project")
 @output_option
 def list_project(output: Output) -> None:
     """List the projects."""
-    with open_store() as store:
-        found = projects.list_projects(store)
+    with open_platform() as platform:
+        found = platform.list_projects()
     if not output.prints(found, map(raw.make_project_info, found)):
         rows = [(project.name, age(project.created), project.description) for project in found]
         print_table(("PROJECT", "CREATED", "DESCRIPTION"), rows)
@@ -64,7 +65,7 @@ def list_project(output: Output) -> None:
 @output_option
 def inspect_project(project: str, output: Output) -> None:
     """Tell about a project."""
-    with open_store() as store:
-        found = projects.inspect_project(store, project)
+    with open_platform() as platform:
+        found = platform.inspect_project(project)
     if not output.prints(found, [raw.make_project_info(found)]):
         print_facts([("Name", found.name), ("Description", found.description), ("Created", age(found.created))])

@@ -8,15 +8,14 @@ from pathlib import Path
 import click
 
 from aeolian.cli.commits import message_option
-from aeolian.cli.common import command, no_run_option, open_store, size_text, warn
+from aeolian.cli.common import command, no_run_option, open_platform, size_text, warn
 from aeolian.cli.projects import project_option
-from aeolian.cli.running import run_outstanding
-from aeolian.engine.versions import files
-from aeolian.engine.versions.getting import Report, silent
-from aeolian.engine.versions.repos import repo_id
+from aeolian.cli.running import follow
 from aeolian.errors import EXIT_FAILURE, UsageError
 from aeolian.names import printable
 from aeolian.platform.addresses import parse_address
+from aeolian.platform.protocol import Report
+from aeolian.platform.records import Put
 from aeolian.platform.sources.reader import SourceReader, split_sources
 from aeolian.platform.sources.selection import Item, Selection, select
 
@@ -73,8 +72,8 @@ def put_file(
     exit code is 1.
     """
     address = parse_address(place, project=project, needs_branch=True)
-    with open_store() as store, contextlib.ExitStack() as opened:
-        repo_id(store, address.repo)
+    with open_platform() as platform, contextlib.ExitStack() as opened:
+        platform.inspect_repo(address.repo)
         reader = SourceReader(opened, allow_local=allow_local_addresses)
         named = reader.read_list(input_file) if input_file else split_sources(sources or ("-",))
         selection = select(named, address, recursive=recursive, full_path=full_path, untar=untar, fetch=reader.fetch)
@@ -82,10 +81,8 @@ def put_file(
             where, reason = selection.left_out[0]
             raise UsageError(f"{where} is {reason}.", remedy="Nothing was put; without --strict the rest would be.")
         with _progress(selection) as report:
-            put = files.put_files(
-                store,
-                address.repo,
-                address.reference,
+            put = platform.put_files(
+                address,
                 selection.items,
                 strict=strict_names,
                 whole=strict,
@@ -95,7 +92,7 @@ def put_file(
             )
         left_out = [*selection.left_out, *put.left_out]
         _tell(put, left_out)
-        run_outstanding(store, no_run=no_run)
+        follow(platform, put.commit, no_run=no_run)
     if left_out:
         sys.exit(EXIT_FAILURE)
 
@@ -104,7 +101,7 @@ def put_file(
 def _progress(selection: Selection) -> Iterator[Report]:
     """A bar for what takes long; nothing for the rest, whose end is told anyway."""
     if len(selection.items) < _LONG_FILES and sum(map(_size, selection.items)) < _LONG_BYTES:
-        yield silent
+        yield lambda done, total, note: None
         return
     from aeolian.stages.progress import progress
 
@@ -119,7 +116,7 @@ def _size(item: Item) -> int:
         return 0
 
 
-def _tell(put: files.Put, left_out: list[tuple[str, str]]) -> None:
+def _tell(put: Put, left_out: list[tuple[str, str]]) -> None:
     """Say which names were changed, what was left out, and what was put."""
     for old, new in put.renamed[:_MOST_TOLD]:
         warn(f"{old} is stored as {new}: Pachyderm would refuse its name")
@@ -130,4 +127,4 @@ def _tell(put: files.Put, left_out: list[tuple[str, str]]) -> None:
         warn(f"{printable(path)} is left out: it is {reason}")
     if len(left_out) > _MOST_TOLD:
         warn(f"and {len(left_out) - _MOST_TOLD} more are left out")
-    warn(f"{put.files} files, {size_text(put.size)}, in commit {put.commit.repo}@{put.commit.id}")
+    warn(f"{put.files} files, {size_text(put.size)}, in commit {put.repo}@{put.commit}")

@@ -1,7 +1,7 @@
 """Records of repos, commits and files as pachctl's `--raw` writes them: protobuf's JSON with snake_case names.
 
 64-bit numbers are texts, times RFC 3339, durations `0.050s`, enums upper case; what is empty or zero is left out.
-Every function here is pure: a record in, a dictionary out.
+Every function here is pure: a record in, a dictionary out. What a pachd told is printed as it told it.
 """
 
 import base64
@@ -9,10 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from aeolian.cli.output import Message
-from aeolian.engine.versions.branches import BranchInfo
-from aeolian.engine.versions.commits import Commit
-from aeolian.engine.versions.projects import Project
-from aeolian.engine.versions.repos import Repo
+from aeolian.platform.records import Branch, Commit, File, Project, Repo
 from aeolian.platform.specs.names import DEFAULT_PROJECT, split_name
 
 PROJECT = DEFAULT_PROJECT
@@ -55,6 +52,8 @@ def make_branch(repo: str, name: str) -> Message:
 
 def make_repo_info(repo: Repo, *, details: bool = False) -> Message:
     """Return a `RepoInfo`; `inspect` has the details too."""
+    if repo.raw is not None:
+        return dict(repo.raw)
     return make_message(
         repo=make_repo(repo.name),
         created=write_time(repo.created),
@@ -67,17 +66,21 @@ def make_repo_info(repo: Repo, *, details: bool = False) -> Message:
 
 def make_project_info(project: Project) -> Message:
     """Return a `ProjectInfo`."""
+    if project.raw is not None:
+        return dict(project.raw)
     return make_message(
         project={"name": project.name}, description=project.description, created_at=write_time(project.created)
     )
 
 
-def make_branch_info(branch: BranchInfo) -> Message:
+def make_branch_info(branch: Branch) -> Message:
     """Return a `BranchInfo`."""
+    if branch.raw is not None:
+        return dict(branch.raw)
     rule = branch.trigger
     return make_message(
         branch=make_branch(branch.repo, branch.name),
-        head=make_commit(branch.head.repo, branch.head.id) if branch.head else None,
+        head=make_commit(branch.repo, branch.head) if branch.head else None,
         provenance=[make_branch(*each) for each in branch.provenance],
         subvenance=[make_branch(*each) for each in branch.subvenance],
         direct_provenance=[make_branch(*each) for each in branch.direct_provenance],
@@ -92,19 +95,21 @@ def make_branch_info(branch: BranchInfo) -> Message:
     )
 
 
-def make_commit_info(commit: Commit, size: int, *, parent: str = "", error: str = "") -> Message:
-    """Return a `CommitInfo` of a commit that holds `size` bytes; `parent` is the id of the one before."""
+def make_commit_info(commit: Commit) -> Message:
+    """Return a `CommitInfo`."""
+    if commit.raw is not None:
+        return dict(commit.raw)
     return make_message(
         commit=make_commit(commit.repo, commit.id),
         origin={"kind": commit.origin.upper()},
         description=commit.description,
-        parent_commit=make_commit(commit.repo, parent) if parent else None,
+        parent_commit=make_commit(commit.repo, commit.parent) if commit.parent else None,
         started=write_time(commit.created),
         finishing=write_time(commit.finished),
         finished=write_time(commit.finished),
-        error=error,
-        size_bytes_upper_bound=str(size),
-        details=make_message(size_bytes=str(size)) if commit.finished else None,
+        error=commit.error,
+        size_bytes_upper_bound=str(commit.size),
+        details=make_message(size_bytes=str(commit.size)) if commit.finished else None,
     )
 
 
@@ -135,3 +140,10 @@ def make_file_info(repo: str, commit: str, path: str, size: int, hash_: str, com
         size_bytes=str(size),
         hash=base64.b64encode(bytes.fromhex(hash_)).decode(),
     )
+
+
+def make_listed(file: File) -> Message:
+    """Return a `FileInfo` of a file or folder that was looked at."""
+    if file.raw is not None:
+        return dict(file.raw)
+    return make_file_info(file.repo, file.commit, file.path, file.size, file.hash, file.committed)

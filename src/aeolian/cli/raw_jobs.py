@@ -6,12 +6,11 @@ from typing import Any
 
 from aeolian.cli.output import Message
 from aeolian.cli.raw import PROJECT, make_branch, make_commit, make_file_info, make_message, write_duration, write_time
-from aeolian.engine.jobs.records import DatumRecord, Effort, Job
 from aeolian.engine.programs.secret_files import KeptSecret
-from aeolian.engine.versions.catalog import Pipeline
+from aeolian.platform.records import Datum, Effort, Job, Pipeline
 from aeolian.platform.specs.fields import MESSAGES
 from aeolian.platform.specs.names import split_name
-from aeolian.platform.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES, store_text
+from aeolian.platform.specs.spec import DEFAULT_BRANCH, DEFAULT_TRIES
 
 _NOT_DETAILS = ("pipeline", "update", "reprocess", "spec_commit", "dry_run")
 _JOB_DETAILS = (
@@ -56,31 +55,25 @@ def make_spec(document: Mapping[str, Any]) -> Message:
     return spec
 
 
-def make_pipeline_info(pipeline: Pipeline, last: Job | None) -> Message:
-    """Return a `PipelineInfo`; `last` is its newest job."""
-    spec = make_spec(pipeline.spec.document)
+def make_pipeline_info(pipeline: Pipeline) -> Message:
+    """Return a `PipelineInfo`."""
+    if pipeline.raw is not None:
+        return dict(pipeline.raw)
+    spec, last = make_spec(pipeline.spec), pipeline.last_job
     details = {name: value for name, value in spec.items() if name not in _NOT_DETAILS}
     return make_message(
         pipeline=make_pipeline(pipeline.name),
         version=str(pipeline.version),
         spec_commit=_make_spec_commit(pipeline),
         stopped=pipeline.stopped,
-        state=find_state(pipeline, last),
+        state=f"PIPELINE_{pipeline.state.upper()}",
         last_job_state=job_state(last.state) if last else None,
-        parallelism=str(pipeline.spec.parallelism or 1),
+        parallelism=str(spec.get("parallelism_spec", {}).get("constant", 1)),
         type=_find_type(pipeline),
         details=details | {"created_at": write_time(pipeline.created), "updated_at": write_time(pipeline.created)},
-        user_spec_json=store_text(pipeline.spec),
+        user_spec_json=json.dumps(pipeline.spec, ensure_ascii=False, sort_keys=True),
         effective_spec_json=json.dumps(spec, ensure_ascii=False, sort_keys=True),
     )
-
-
-def find_state(pipeline: Pipeline, last: Job | None) -> str:
-    """Return the state as pachd would name it: with `autoscaling` a pipeline without work stands by."""
-    if pipeline.stopped:
-        return "PIPELINE_PAUSED"
-    busy = last is not None and last.state in ("created", "running")
-    return "PIPELINE_STANDBY" if pipeline.spec.document.get("autoscaling") and not busy else "PIPELINE_RUNNING"
 
 
 def job_state(state: str) -> str:
@@ -88,12 +81,14 @@ def job_state(state: str) -> str:
     return f"JOB_{state.upper()}"
 
 
-def make_job_info(job: Job, *, effort: Effort | None = None, pipeline: Pipeline | None = None) -> Message:
-    """Return a `JobInfo`; with the `pipeline` in the job's version, with what `inspect job` tells in addition."""
+def make_job_info(job: Job) -> Message:
+    """Return a `JobInfo`; of a job that was asked for with its spec, with what `inspect job` tells in addition."""
+    if job.raw is not None:
+        return dict(job.raw)
     spec, output = {}, make_commit(job.pipeline, job.id)
-    if pipeline:
-        spec = make_spec(pipeline.spec.document)
-        output["branch"] = make_branch(job.pipeline, pipeline.spec.output_branch)
+    if job.spec is not None:
+        spec = make_spec(job.spec)
+        output["branch"] = make_branch(job.pipeline, spec["output_branch"])
     return make_message(
         job=make_job(job.pipeline, job.id),
         pipeline_version=str(job.version),
@@ -103,7 +98,7 @@ def make_job_info(job: Job, *, effort: Effort | None = None, pipeline: Pipeline 
         data_total=str(job.total),
         data_failed=str(job.failed),
         data_recovered=str(job.recovered),
-        stats=_make_stats(effort) if effort else None,
+        stats=_make_stats(job.effort) if job.effort else None,
         state=job_state(job.state),
         reason=job.reason,
         created=write_time(job.created),
@@ -118,8 +113,10 @@ def make_job_set_info(id_: str, jobs: Sequence[Message]) -> Message:
     return {"job_set": {"id": id_}, "jobs": list(jobs)}
 
 
-def make_datum_info(record: DatumRecord, image: str = "") -> Message:
+def make_datum_info(record: Datum, image: str = "") -> Message:
     """Return a `DatumInfo`."""
+    if record.raw is not None:
+        return dict(record.raw)
     files = [
         make_file_info(
             part["repo"], part["commit"], _folder_path(part), int(part.get("size", 0)), part.get("hash", ""), None
@@ -156,10 +153,9 @@ def _make_spec_commit(pipeline: Pipeline) -> Message:
 
 
 def _find_type(pipeline: Pipeline) -> str:
-    document = pipeline.spec.document
-    if "spout" in document:
+    if "spout" in pipeline.spec:
         return "PIPELINE_TYPE_SPOUT"
-    return "PIPELINE_TYPE_SERVICE" if "service" in document else "PIPELINE_TYPE_TRANSFORM"
+    return "PIPELINE_TYPE_SERVICE" if "service" in pipeline.spec else "PIPELINE_TYPE_TRANSFORM"
 
 
 def _convert(value: Any, kind: str, pipeline: str) -> Any:

@@ -3,13 +3,12 @@
 import click
 
 from aeolian.cli import raw
-from aeolian.cli.common import age, command, open_store, size_text, warn
+from aeolian.cli.common import age, command, open_platform, size_text, warn
 from aeolian.cli.output import Output, output_option, print_facts, print_table
 from aeolian.cli.projects import project_option
-from aeolian.cli.transactions import do_or_gather
-from aeolian.engine.versions import repos
+from aeolian.cli.transactions import tell
 from aeolian.errors import UsageError
-from aeolian.platform.specs.names import full_name
+from aeolian.platform.specs.names import REPO, full_name
 
 description_option = click.option("-d", "--description", default="", help="What the repo is for.")
 
@@ -20,10 +19,12 @@ description_option = click.option("-d", "--description", default="", help="What 
 @project_option
 def create_repo(repo: str, description: str, project: str) -> None:
     """Make an empty repo."""
-    with open_store(make=True) as store:
-        if "/" in repo:
-            repos.check_name("repo", repo)
-        do_or_gather(store, "create repo", repo=full_name(repo, project), description=description)
+    if "/" in repo:
+        raise UsageError(
+            f"{repo!r} cannot name a repo.", remedy=f"A name has {REPO.words}; --project says where it is."
+        )
+    with open_platform(make=True) as platform:
+        tell(platform.create_repo(full_name(repo, project), description))
 
 
 @command(example='aeolian update repo seeds -d "what generation begins with"')
@@ -32,8 +33,8 @@ def create_repo(repo: str, description: str, project: str) -> None:
 @project_option
 def update_repo(repo: str, description: str, project: str) -> None:
     """Change what a repo is for."""
-    with open_store() as store:
-        do_or_gather(store, "update repo", repo=full_name(repo, project), description=description)
+    with open_platform() as platform:
+        tell(platform.update_repo(full_name(repo, project), description))
 
 
 @command(example="aeolian delete repo seeds\naeolian delete repo --all")
@@ -46,11 +47,11 @@ def delete_repo(repo: str | None, force: bool, every: bool, all_projects: bool, 
     """Remove a repo and its history; `aeolian gc` then frees the space."""
     if (repo is None) != every:
         raise UsageError("One repo, or --all.", remedy="Name the repo: aeolian delete repo NAME")
-    with open_store() as store:
+    with open_platform() as platform:
         if repo is not None:
-            do_or_gather(store, "delete repo", repo=full_name(repo, project), force=force)
+            tell(platform.delete_repo(full_name(repo, project), force=force))
             return
-        for name in repos.delete_all_repos(store, None if all_projects else project):
+        for name in platform.delete_repos(None if all_projects else project):
             warn(f"repo {name}: removed")
 
 
@@ -60,11 +61,11 @@ def delete_repo(repo: str | None, force: bool, every: bool, all_projects: bool, 
 @output_option
 def list_repo(all_projects: bool, project: str, output: Output) -> None:
     """List the repos, with what their master branch holds."""
-    with open_store() as store:
-        found = repos.list_repos(store, None if all_projects else project)
+    with open_platform() as platform:
+        found = platform.list_repos(None if all_projects else project)
         if output.prints(found, map(raw.make_repo_info, found)):
             return
-        rows = [(r.name, age(r.created), str(r.files), size_text(r.size), r.description) for r in found]
+        rows = [(r.name, age(r.created), _count(r.files), size_text(r.size), r.description) for r in found]
         print_table(("NAME", "CREATED", "FILES", "SIZE (MASTER)", "DESCRIPTION"), rows)
 
 
@@ -74,8 +75,8 @@ def list_repo(all_projects: bool, project: str, output: Output) -> None:
 @output_option
 def inspect_repo(repo: str, project: str, output: Output) -> None:
     """Tell about a repo."""
-    with open_store() as store:
-        found = repos.inspect_repo(store, full_name(repo, project))
+    with open_platform() as platform:
+        found = platform.inspect_repo(full_name(repo, project))
         if output.prints(found, [raw.make_repo_info(found, details=True)]):
             return
         print_facts(
@@ -84,7 +85,11 @@ def inspect_repo(repo: str, project: str, output: Output) -> None:
                 ("Description", found.description),
                 ("Created", age(found.created)),
                 ("Branches", ", ".join(found.branches) or "none"),
-                ("Files on master", f"{found.files} ({size_text(found.size)})"),
+                ("Files on master", f"{_count(found.files)} ({size_text(found.size)})"),
                 ("Written by", f"pipeline {found.name}" if found.pipeline else "put file"),
             ]
         )
+
+
+def _count(files: int | None) -> str:
+    return "-" if files is None else str(files)

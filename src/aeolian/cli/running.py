@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager
 
 import click
 
-from aeolian.cli.common import chosen_executor, warn
+from aeolian.cli.common import as_local, chosen_executor, warn
 from aeolian.engine.jobs.events import DatumFinished, Event, Listener
 from aeolian.engine.jobs.records import Job, failed_datums, last_lines, list_jobs
 from aeolian.engine.jobs.scheduler import Outcome, Runner
 from aeolian.engine.programs.executors import Executor, ProcessExecutor
 from aeolian.engine.storage.store import Store
 from aeolian.errors import EXIT_FAILURE
+from aeolian.platform.protocol import Platform
 
 _MOST_DATUMS_TOLD = 5
 _LOG_LINES = 6
@@ -54,6 +55,22 @@ def run_outstanding(store: Store, *, no_run: bool = False, wait: bool = False, g
         if not go_on:
             sys.exit(EXIT_FAILURE)
     return outcome
+
+
+def follow(platform: Platform, commit: str = "", *, no_run: bool = False, go_on: bool = False) -> None:
+    """Run what follows from a change, with progress on stderr, or on a cluster wait for it; not with `no_run`.
+
+    `commit` is the id under which it runs, where one is known. Ends the command with exit code 1 if a job failed,
+    unless `go_on`.
+    """
+    local = as_local(platform)
+    if local is not None:
+        run_outstanding(local.store, no_run=no_run, go_on=go_on)
+    elif not no_run:
+        from aeolian.cli.cluster_jobs import wait_for_jobs
+
+        if not wait_for_jobs(platform, commit) and not go_on:
+            sys.exit(EXIT_FAILURE)
 
 
 def executor() -> Executor:

@@ -11,20 +11,22 @@ from aeolian.cli.running import run_outstanding
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import changes, transactions
 from aeolian.engine.versions.transactions import Transaction
+from aeolian.platform.protocol import Done
 
 
 def do_or_gather(store: Store, name: str, **arguments: Any) -> bool:
-    """Do a change, or gather it in the transaction that is active; return whether it was done.
-
-    What the change has to print, an id, is printed either way.
-    """
+    """Do a change, or gather it in the transaction that is active; return whether it was done."""
     assert changes.__doc__  # loaded, its changes are known by their names
-    said, done = transactions.perform(store, name, **arguments)
-    if said:
-        click.echo(said)
-    if not done:
+    return tell(Done(*transactions.perform(store, name, **arguments)))
+
+
+def tell(change: Done) -> bool:
+    """Print what a change has to say, an id, and whether it was only gathered; return whether it was done."""
+    if change.said:
+        click.echo(change.said)
+    if not change.done:
         warn("gathered: `aeolian finish transaction` does it")
-    return done
+    return change.done
 
 
 id_argument = click.argument("transaction", required=False, default="", metavar="[ID]")

@@ -15,7 +15,7 @@ from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import catalog
 from aeolian.engine.versions.commits import head_tree
 from aeolian.engine.versions.repos import branch_id, list_repos
-from aeolian.engine.versions.triggers import pipeline_order
+from aeolian.platform.specs.order import pipeline_order
 from aeolian.platform.specs.spec import DEFAULT_BRANCH, Pfs
 
 _SWEEPS = 8

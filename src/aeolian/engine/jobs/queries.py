@@ -15,7 +15,7 @@ from aeolian.engine.versions.commits import Commit, resolve
 from aeolian.engine.versions.pipelines import inspect_pipeline
 from aeolian.engine.versions.repos import repo_id
 from aeolian.errors import UsageError
-from aeolian.platform.addresses import parse_address
+from aeolian.platform.addresses import Address
 from aeolian.platform.specs.spec import Spec
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,32}")
@@ -27,14 +27,14 @@ def find_jobs(
     *,
     pipeline: str | None = None,
     commit: str | None = None,
-    inputs: Sequence[str] = (),
+    inputs: Sequence[Address] = (),
     states: Sequence[str] = (),
     history: int = 0,
     limit: int = -1,
 ) -> list[Job]:
     """The jobs that all of this is true of, newest first; of a `pipeline`, those of its current version.
 
-    `history` adds so many versions before that, -1 all. `inputs` are commits (`repo@branch_or_id`) that a job read.
+    `history` adds so many versions before that, -1 all. `inputs` are commits that a job read.
     Raises `UsageError` for a pipeline or a commit that is not there, and for what is no id. An id without jobs has
     none, as on a cluster.
     """
@@ -44,7 +44,7 @@ def find_jobs(
         oldest = version - history if history >= 0 else 0
     if commit is not None and not _HEXADECIMAL.fullmatch(commit):
         raise UsageError(f"{commit!r} is no id of a job.", remedy="See `aeolian list job`.")
-    read = [resolve(store, parse_address(place)) for place in inputs]
+    read = [resolve(store, place) for place in inputs]
     found = list_jobs(store, pipeline=pipeline, commit=commit)
     wanted = {state.lower() for state in states}
     chosen = [

@@ -11,6 +11,7 @@ from aeolian.engine.storage.database import Row
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.repos import suggest
 from aeolian.errors import UsageError
+from aeolian.platform.records import Effort
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -42,15 +43,6 @@ class Job:
     def outstanding(self) -> bool:
         """Whether it is still to be done, or at work."""
         return self.state in ("created", "running")
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What running took: seconds of each phase (download, process, upload), bytes of inputs and of outputs."""
-
-    seconds: dict[str, float]
-    read_bytes: int
-    written_bytes: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ id of its own.
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from aeolian.engine.storage.store import Store
@@ -17,29 +17,11 @@ from aeolian.engine.versions.repos import branch_id, check_name, repo_id
 from aeolian.engine.versions.revisions import move_head, new_set
 from aeolian.engine.versions.triggers import trigger
 from aeolian.errors import UsageError
+from aeolian.platform.records import BranchTrigger
 from aeolian.platform.specs.cron import parse_schedule
 from aeolian.platform.specs.triggers import Trigger
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class BranchTrigger:
-    """When a branch's head moves to that of `branch`: `size` is in bytes and their thousands (`100M`)."""
-
-    branch: str
-    size: str = ""
-    commits: int = 0
-    cron_spec: str = ""
-    all: bool = False
-    rate_limit_spec: str = ""
-
-    def __str__(self) -> str:
-        terms = [f"size {self.size}"] * bool(self.size) + [f"commits {self.commits}"] * bool(self.commits)
-        terms += [f"rate limit {self.rate_limit_spec}"] * bool(self.rate_limit_spec)
-        terms += [f"cron {self.cron_spec}"] * bool(self.cron_spec)
-        joined = (" and " if self.all else " or ").join(terms)
-        return f"{self.branch} on {joined}" if terms else self.branch
 
 
 def as_rule(trigger: Trigger) -> BranchTrigger:

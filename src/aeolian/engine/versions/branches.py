@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aeolian.engine.storage.store import Store
 from aeolian.engine.storage.trees import EMPTY
-from aeolian.engine.versions.branch_triggers import BranchTrigger, check_trigger, write_trigger
+from aeolian.engine.versions.branch_triggers import check_trigger, write_trigger
 from aeolian.engine.versions.catalog import pipelines
 from aeolian.engine.versions.references import Commit, head, resolve
 from aeolian.engine.versions.repos import branch_id, check_branch_name, repo_id, suggest
@@ -14,6 +14,7 @@ from aeolian.engine.versions.revisions import add_revision, has_revision, move_h
 from aeolian.engine.versions.triggers import Branch, branch_order, record_sources, trigger, user_provenance
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import Address
+from aeolian.platform.records import BranchTrigger
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any
 from aeolian.engine.programs.secrets import Place
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions import branches, commits, pipelines, references, repos
-from aeolian.engine.versions.branch_triggers import BranchTrigger
 from aeolian.engine.versions.transactions import change
 from aeolian.platform.addresses import Address
+from aeolian.platform.records import BranchTrigger
 from aeolian.platform.specs.spec import load
 
 

@@ -1,11 +1,10 @@
 """Files into a repo: put, copied, deleted."""
 
-import contextlib
 import io
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -29,7 +28,7 @@ from aeolian.engine.versions.references import Commit, resolve
 from aeolian.engine.versions.repos import repo_id
 from aeolian.errors import StorageError, UsageError
 from aeolian.platform.addresses import Address
-from aeolian.platform.sources.archives import read_members
+from aeolian.platform.sources.opening import accept, open_item
 from aeolian.platform.sources.selection import Item
 
 if TYPE_CHECKING:
@@ -81,8 +80,8 @@ def put_files(
         for done, item in enumerate(items):
             report(done, len(items), item.path)
             try:
-                for wanted, source in _open_item(item, left_out):
-                    path = "/" + _accepted(wanted.lstrip("/"), strict)
+                for wanted, source in open_item(item, left_out):
+                    path = accept(wanted, strict=strict)
                     entries.append(reader.read_source(source, path))
                     if path != wanted:
                         renamed[path] = names.printable(wanted)
@@ -116,20 +115,6 @@ def _join(store: Store, repo: str, branch: str, entries: Sequence[Entry], intake
             intake.flush()
         joined[entry.path] = entry
     return joined
-
-
-def _open_item(item: Item, left_out: list[tuple[str, str]]) -> Iterator[tuple[str, Path | str | BinaryIO]]:
-    """Yield path and source of the file, or of each file in the archive, that an item stands for."""
-    if not callable(item.source) and not item.archive:
-        yield item.path, item.source
-        return
-    with contextlib.ExitStack() as opened:
-        stream = opened.enter_context(contextlib.closing(item.source())) if callable(item.source) else item.source
-        if not item.archive or isinstance(stream, Path | str):
-            yield item.path, stream
-            return
-        for path, content in read_members(stream, item.archive, left_out):
-            yield f"{item.path.rstrip('/')}{path}", content
 
 
 def _leave_out(store: Store, item: Item, error: OSError, whole: bool) -> tuple[str, str]:
@@ -253,13 +238,3 @@ def original_name(store: Store, repo: str, path: str) -> str | None:
     """The name that a file had before it was put, if that had to change."""
     row = store.db.one("SELECT original FROM original_name WHERE repo_id = ? AND path = ?", repo_id(store, repo), path)
     return str(row["original"]) if row else None
-
-
-def _accepted(path: str, strict: bool) -> str:
-    reason = names.refusal(path)
-    if reason is None:
-        return path
-    proposal = names.acceptable(path)
-    if strict:
-        raise UsageError(f"Pachyderm refuses the name {path!r}: {reason}.", remedy=f"Put it as {proposal}.")
-    return proposal

@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from aeolian.engine.programs.executors import Executor, ProcessExecutor
@@ -16,24 +16,17 @@ from aeolian.engine.versions.branch_triggers import as_rule
 from aeolian.engine.versions.branches import create_branch
 from aeolian.engine.versions.catalog import Pipeline, find, pipelines
 from aeolian.engine.versions.endings import kill_jobs
-from aeolian.engine.versions.program import further_code, program_hash, set_arguments, source_folder
+from aeolian.engine.versions.program import further_code, program_hash, source_folder
 from aeolian.engine.versions.repos import branch_id, ensure_repo, repo_id, suggest
 from aeolian.engine.versions.revisions import add_revision, new_set, newest
-from aeolian.engine.versions.triggers import pipeline_order, trigger
+from aeolian.engine.versions.triggers import trigger
 from aeolian.errors import UsageError
+from aeolian.platform.protocol import Change
+from aeolian.platform.specs.arguments import set_arguments
+from aeolian.platform.specs.order import pipeline_order
 from aeolian.platform.specs.spec import Spec, store_text
 
 Arguments = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What happened to one pipeline: `created`, `updated` or `unchanged`; repos that were made for it; its spec."""
-
-    pipeline: str
-    what: str
-    spec: Spec
-    new_repos: tuple[str, ...] = ()
 
 
 class _DryRun(Exception):

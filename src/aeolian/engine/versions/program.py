@@ -52,22 +52,6 @@ def image_slug(image: str) -> str:
     return re.sub(r"[:@].*", "", image.rpartition("/")[2])
 
 
-def set_arguments(cmd: tuple[str, ...], arguments: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """`cmd` with each flag given its value: in place, as `--flag value` or `--flag=value`, else at the end."""
-    words = list(cmd)
-    for flag, value in arguments:
-        for place, word in enumerate(words):
-            if word == flag and place + 1 < len(words):
-                words[place + 1] = value
-                break
-            if word.startswith(f"{flag}="):
-                words[place] = f"{flag}={value}"
-                break
-        else:
-            words += [flag, value]
-    return tuple(words)
-
-
 def program_hash(store: Store, pipeline: Pipeline, image: str = "") -> str:
     """64 hexadecimal digits that change whenever what the pipeline runs changes.
 

@@ -1,20 +1,11 @@
 """Projects: a repo or pipeline of the project `default` has a plain name, one of another project `project/name`."""
 
 import time
-from dataclasses import dataclass
 
 from aeolian.engine.storage.store import Store
 from aeolian.errors import UsageError
+from aeolian.platform.records import Project
 from aeolian.platform.specs.names import DEFAULT_PROJECT, PROJECT, split_name
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project as it is listed."""
-
-    name: str
-    description: str
-    created: float
 
 
 def create_project(store: Store, name: str, description: str = "") -> None:

@@ -3,28 +3,15 @@
 import difflib
 import re
 import time
-from dataclasses import dataclass
 
 from aeolian.engine.storage.store import Store
 from aeolian.engine.versions.catalog import pipelines
 from aeolian.engine.versions.projects import has_project
 from aeolian.errors import UsageError
+from aeolian.platform.records import Repo
 from aeolian.platform.specs.names import DEFAULT_PROJECT, RULES, split_name
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{32}")
-
-
-@dataclass(frozen=True)
-class Repo:
-    """A repo as it is listed; `size` and `files` are those of its `master`. `pipeline` is true for an output repo."""
-
-    name: str
-    description: str
-    created: float
-    branches: tuple[str, ...]
-    files: int
-    size: int
-    pipeline: bool
 
 
 def create_repo(store: Store, name: str, description: str = "") -> None:

@@ -49,20 +49,6 @@ def trigger(store: Store, seq: int, changed: Iterable[Branch], *, also: Collecti
     return [pipeline.name for pipeline in planned]
 
 
-def pipeline_order(inputs: dict[str, set[str]]) -> list[str]:
-    """Return the pipelines of `inputs` (pipeline → repos it reads), upstream first. Raises `UsageError` for a cycle."""
-    sorter = TopologicalSorter(
-        {name: {repo for repo in repos if repo in inputs} for name, repos in sorted(inputs.items())}
-    )
-    try:
-        return list(sorter.static_order())
-    except CycleError as error:
-        circle = " → ".join(reversed(error.args[1]))
-        raise UsageError(
-            f"The pipelines feed themselves: {circle}.", remedy="One of them must read another repo."
-        ) from None
-
-
 def branch_order(upstream: dict[Branch, set[Branch]]) -> list[Branch]:
     """Return branches, those before that others are made from. Raises `UsageError` for a ring."""
     try:

@@ -13,7 +13,8 @@ from aeolian.engine.jobs.places import Places, list_places
 from aeolian.engine.jobs.records import list_datums
 from aeolian.engine.programs.executors import ProcessExecutor
 from aeolian.engine.upkeep import check, collect_garbage
-from aeolian.engine.versions.program import image_slug, set_arguments
+from aeolian.engine.versions.program import image_slug
+from aeolian.platform.specs.arguments import set_arguments
 
 
 @pytest.fixture

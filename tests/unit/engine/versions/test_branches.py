@@ -7,9 +7,10 @@ import pytest
 from aeolian.engine.jobs.records import list_jobs
 from aeolian.engine.upkeep import check, collect_garbage
 from aeolian.engine.versions import branches, commits, references, repos
-from aeolian.engine.versions.branch_triggers import BranchTrigger, fire_due, parse_size
+from aeolian.engine.versions.branch_triggers import fire_due, parse_size
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import Address, parse_reference
+from aeolian.platform.records import BranchTrigger
 
 COPY = ["sh", "-c", "cp -r /pfs/songs/. /pfs/out/"]
 
