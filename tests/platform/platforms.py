@@ -426,6 +426,14 @@ class Cluster(Pachyderm):
             raise result.exception
         return Answer(result.exit_code, result.stdout_bytes, result.stderr)
 
+    def is_refusal(self, answer: Answer) -> bool:
+        """As on this machine."""
+        return answer.code == 2
+
+    def is_done(self, answer: Answer) -> bool:
+        """As on this machine."""
+        return answer.code == 0 or (answer.code == 1 and not answer.err.startswith("error:"))
+
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:

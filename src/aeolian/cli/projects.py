@@ -8,8 +8,16 @@ import click
 from aeolian.cli import raw
 from aeolian.cli.common import age, chosen_project, command, open_platform
 from aeolian.cli.output import Output, output_option, print_facts, print_table
+from aeolian.errors import AeolianError
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+def _read_project(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    try:
+        return value or chosen_project()
+    except AeolianError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def project_option(callback: Callback) -> Callback:
@@ -17,7 +25,7 @@ def project_option(callback: Callback) -> Callback:
     return click.option(
         "--project",
         metavar="NAME",
-        callback=lambda context, parameter, value: value or chosen_project(),
+        callback=_read_project,
         help="The project of repos named without one.  [default: that of the context]",
     )(callback)
 

@@ -5,7 +5,7 @@ from typing import Any
 import betterproto
 from pachyderm_sdk.api import pfs, pps
 
-from aeolian.platform.addresses import ID, ID_LENGTH, Address
+from aeolian.platform.addresses import ID, ID_LENGTH, Address, parse_reference
 from aeolian.platform.specs.names import split_name
 
 USER = "user"
@@ -34,9 +34,10 @@ def branch_of(address: Address) -> Any:
 
 
 def commit_of(address: Address) -> Any:
-    """Return the commit at `address`: a whole id, or a branch's head or ancestor."""
+    """Return the commit at `address`: a whole id, a branch's head, or an ancestor of one."""
     repo, reference = repo_of(address.repo), address.reference
-    if len(reference) == ID_LENGTH and ID.fullmatch(reference):
+    name, steps = parse_reference(reference)
+    if steps or (len(name) == ID_LENGTH and ID.fullmatch(name)):
         return pfs.Commit(repo=repo, id=reference)
     return pfs.Commit(repo=repo, branch=pfs.Branch(repo=repo, name=reference))
 

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from aeolian.engine.versions import files
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import parse_address
 from aeolian.platform.sources.selection import select
@@ -106,28 +105,6 @@ def test_a_source_that_cannot_be_put_refuses_the_put(here):
     for source, said in [("loop", "Too many levels"), ("none", "no file none"), ("only", "leads nowhere")]:
         with pytest.raises(UsageError, match=said):
             select(["song.txt", source] if source != "only" else [source], parse_address("r@m"), recursive=True)
-
-
-def test_an_empty_folder_is_a_commit_without_files(bench):
-    bench.repo("songs")
-    (bench.folder / "empty" / "inner").mkdir(parents=True)
-    assert bench.put_folder("songs@master", bench.folder / "empty").files == 0
-    assert bench.contents("songs") == {}
-
-
-def test_a_file_that_goes_while_it_is_put_is_left_out(bench):
-    bench.repo("songs")
-    (bench.folder / "c").mkdir()
-    for name in "ab":
-        (bench.folder / "c" / name).write_text(name)
-    place = parse_address("songs@master:/")
-    found = select([str(bench.folder / "c")], place, recursive=True)
-    (bench.folder / "c" / "a").unlink()
-    put = files.put_files(bench.store, "songs", "master", found.items)
-    assert put.left_out == ((f"{bench.folder}/c/a", "a file that cannot be read (No such file or directory)"),)
-    assert bench.contents("songs") == {"b": "b"}
-    with pytest.raises(UsageError, match="Nothing was put"):
-        files.put_files(bench.store, "songs", "master", found.items, whole=True)
 
 
 LISTING = """

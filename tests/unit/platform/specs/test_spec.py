@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from engine_bench import spec_of
 
 from aeolian.errors import UsageError
 from aeolian.platform.specs.durations import go_seconds, seconds
@@ -15,6 +14,10 @@ GOOD = {
     "transform": {"image": "aeolian/x:1", "cmd": ["x"]},
     "input": {"pfs": {"repo": "in", "glob": "/*"}},
 }
+
+
+def spec_of(document):
+    return parse(parse_documents(json.dumps(document), "test.json")[0])
 
 
 def with_(path: str, value: object) -> dict:

@@ -210,3 +210,25 @@ def test_a_put_from_a_stream_does_not_read_what_is_known_of_files(songs, monkeyp
     monkeypatch.setattr(songs.store.db, "all", count)
     songs.put("songs", {"new": "1"})
     assert max(map(len, asked), default=0) < 5
+
+
+def test_an_empty_folder_is_a_commit_without_files(bench):
+    bench.repo("songs")
+    (bench.folder / "empty" / "inner").mkdir(parents=True)
+    assert bench.put_folder("songs@master", bench.folder / "empty").files == 0
+    assert bench.contents("songs") == {}
+
+
+def test_a_file_that_goes_while_it_is_put_is_left_out(bench):
+    bench.repo("songs")
+    (bench.folder / "c").mkdir()
+    for name in "ab":
+        (bench.folder / "c" / name).write_text(name)
+    place = parse_address("songs@master:/")
+    found = select([str(bench.folder / "c")], place, recursive=True)
+    (bench.folder / "c" / "a").unlink()
+    put = files.put_files(bench.store, "songs", "master", found.items)
+    assert put.left_out == ((f"{bench.folder}/c/a", "a file that cannot be read (No such file or directory)"),)
+    assert bench.contents("songs") == {"b": "b"}
+    with pytest.raises(UsageError, match="Nothing was put"):
+        files.put_files(bench.store, "songs", "master", found.items, whole=True)
