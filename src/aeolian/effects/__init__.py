@@ -9,7 +9,7 @@ finished = chain.process(samples, 44_100)  # float32[frames, channels] in and ou
 from aeolian.effects import dynamics, echoes, ends, filters, gains, normalising, pitch, reverb, separation
 from aeolian.effects.chain import Branch, Chain, Mix, Stream
 from aeolian.effects.effect import Effect
-from aeolian.effects.json_form import from_json, to_json
+from aeolian.effects.json_form import from_json, read_chain, to_json
 from aeolian.effects.language import parse_chain, write_chain
 from aeolian.effects.presets import PRESETS
 
@@ -26,6 +26,7 @@ __all__ = [
     "Stream",
     "from_json",
     "parse_chain",
+    "read_chain",
     "to_json",
     "write_chain",
 ]

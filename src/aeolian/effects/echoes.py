@@ -30,7 +30,7 @@ class _Delaying(Processor):
     def __init__(self, effect: Delay, frames: int, channels: int) -> None:
         self._line = np.zeros((channels, frames), np.float32)
         self._at = 0
-        self._dry, self._wet = np.float32(1 - effect.mix), np.float32(effect.mix)
+        self._dry, self._wet = np.float32(1) - np.float32(effect.mix), np.float32(effect.mix)
         self._feedback = np.float32(effect.feedback)
 
     def process(self, block: Planar) -> Planar:
@@ -66,7 +66,7 @@ class _Swinging(Processor):
         self._centre = effect.centre_ms * per_ms
         self._depth = min(effect.depth_ms * per_ms, self._centre)
         self._step = 2 * np.pi * effect.rate_hz / sample_rate_hz
-        self._dry, self._wet = np.float32(1 - effect.mix), np.float32(effect.mix)
+        self._dry, self._wet = np.float32(1) - np.float32(effect.mix), np.float32(effect.mix)
         self._past = np.zeros((channels, int(self._centre + self._depth) + 2), np.float32)
         self._frame = 0
 

@@ -8,8 +8,18 @@ from typing import Any
 
 from aeolian.effects.chain import Branch, Chain, Mix
 from aeolian.effects.effect import Effect
-from aeolian.effects.language import MAX_CHARACTERS, MAX_DEPTH, build_effect, check_size, find_effect
+from aeolian.effects.language import MAX_CHARACTERS, MAX_DEPTH, build_effect, check_size, find_effect, parse_chain
 from aeolian.errors import UsageError
+
+
+def read_chain(text: str) -> Chain:
+    """Read a chain in either form: JSON if it begins with `[`, else the language, without lines that begin with `#`.
+
+    Raises `UsageError`.
+    """
+    if text.lstrip().startswith("["):
+        return from_json(text)
+    return parse_chain("\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#")))
 
 
 def to_json(chain: Chain) -> str:

@@ -4,6 +4,7 @@ Its `process` takes a whole sound and keeps nothing between calls, so these effe
 makes it give the same bytes each time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,7 +27,7 @@ class Pitch(Effect):
 
     def start(self, sample_rate_hz: int, channels: int) -> Processor:
         """Begin a sound."""
-        return Whole(lambda blocks: cut(_stretched(join(blocks, channels), sample_rate_hz, self.semitones, 1.0)))
+        return Whole(lambda blocks: _stretched(blocks, sample_rate_hz, self.semitones, 1.0))
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,17 @@ class Stretch(Effect):
 
     def start(self, sample_rate_hz: int, channels: int) -> Processor:
         """Begin a sound."""
-        return Whole(lambda blocks: cut(_stretched(join(blocks, channels), sample_rate_hz, 0.0, self.length_ratio)))
+        return Whole(lambda blocks: _stretched(blocks, sample_rate_hz, 0.0, self.length_ratio))
 
 
-def _stretched(sound: Planar, sample_rate_hz: int, semitones: float, length_ratio: float) -> Planar:
+def _stretched(blocks: list[Planar], sample_rate_hz: int, semitones: float, length_ratio: float) -> Iterator[Planar]:
+    sound = join(blocks, len(blocks[0]))
+    blocks.clear()  # the sound is large: once is enough
     frames = round(sound.shape[1] * length_ratio)
     worker = Signalsmith(_SEED)
     worker.preset(len(sound), float(sample_rate_hz))
     worker.setTransposeSemitones(semitones)
     worker.timeFactor = 1 / length_ratio
     made: Planar = np.asarray(worker.process(sound), dtype=np.float32)[:, :frames]
-    return np.pad(made, ((0, 0), (0, frames - made.shape[1])))
+    missing = frames - made.shape[1]
+    return cut(np.pad(made, ((0, 0), (0, missing))) if missing else made)

@@ -52,11 +52,8 @@ class _Reverberating(Processor):
             effect.damping * 0.4,
         )
         self._allpasses = [[_AllPass(to_frames(tuned, c)) for tuned in ALLPASS_FRAMES] for c in range(channels)]
-        others = max(1, channels - 1)
-        self._own = (
-            np.float32(0.5 * 3 * effect.wet * (1 + effect.width)) if channels > 1 else np.float32(3 * effect.wet)
-        )
-        self._other = np.float32(0.5 * 3 * effect.wet * (1 - effect.width) / others)
+        self._own = np.float32(1.5 * effect.wet * (1 + effect.width))
+        self._other = np.float32(1.5 * effect.wet * (1 - effect.width) / max(1, channels - 1))
         self._dry = np.float32(2 * effect.dry)
         self._gain = np.float32(INPUT_GAIN * min(1.0, 2 / channels))
 
