@@ -25,6 +25,8 @@ INSIDE = {
     "soundfile": [("libsndfile", "LGPL-2.1-or-later")],
     "basic-pitch": [("nmp.onnx", "Apache-2.0")],
     "numpy": [("OpenBLAS", "BSD-3-Clause")],
+    "scipy": [("OpenBLAS", "BSD-3-Clause")],
+    "python-stretch": [("Signalsmith Stretch", "MIT")],
 }
 # Classifiers and free texts, as packages write them, in the words of SPDX.
 SPDX = {

@@ -16,6 +16,7 @@ IMAGES = sorted(path.name.removesuffix(".Dockerfile") for path in (ROOT / "docke
 # Which image may hold what under the GPL. A new entry is a decision.
 GPL = {
     "audio-preprocessor": {"ffmpeg (in imageio-ffmpeg)"},
+    "effects": set(),
     "generate": {"TimGM6mb.sf2 (in pretty-midi)"},
     "musictransformer": {"TimGM6mb.sf2 (in pretty-midi)"},
     "onsets-and-frames": set(),

@@ -26,6 +26,7 @@ CONTRACT = {
     "music-transformer": ("music-transformer", {"transformer-preprocess": "/"}, "musictransformer"),
     "generate": ("generated-music", {"music-transformer": "/", "seeds": "/*"}, "generate"),
     "render": ("rendered-music", {"generated-music": "/*"}, "generate"),
+    "effects": ("finished-music", {"rendered-music": "/*.wav", "chains": "/*"}, "effects"),
 }
 FLAGS = {
     "convert": {"--input", "--output"},
@@ -53,6 +54,7 @@ FLAGS = {
     },
     "generate": {"--load_path", "--inputs", "--length", "--save_path", "--max_seq", "--beam", "--mode"},
     "render": {"--input", "--output"},
+    "effects": {"--input", "--output", "--chain", "--chains"},
 }
 
 
@@ -80,7 +82,7 @@ def options(stage: str) -> set[str]:
     return names
 
 
-def test_the_six_pipelines_are_those_users_know() -> None:
+def test_the_pipelines_are_those_users_know() -> None:
     found = {
         path.stem: (read(path)["pipeline"]["name"], inputs(read(path)["input"]), image_slug(read(path)))
         for path in SPECS

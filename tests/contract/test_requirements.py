@@ -19,7 +19,11 @@ FOR_THEIR_DATA = {
     "onsets-and-frames": {"basic-pitch"},
 }
 # Imported where it is installed: JAX in TensorFlow's place, ffmpeg for recordings that libsndfile cannot read whole.
-INSTEAD = {"musictransformer": {"jax", "imageio-ffmpeg"}, "onsets-and-frames": {"imageio-ffmpeg"}}
+INSTEAD = {
+    "musictransformer": {"jax", "imageio-ffmpeg"},
+    "onsets-and-frames": {"imageio-ffmpeg"},
+    "effects": {"imageio-ffmpeg"},
+}
 
 
 def normal(name: str) -> str:

@@ -194,6 +194,7 @@ COMMANDS: dict[str, Any] = {
     "transcribe": (f"{_MUSIC}transcribe", "Turn recordings into MIDI."),
     "generate": (f"{_MUSIC}generate", "Continue a MIDI file with a trained model."),
     "render": (f"{_MUSIC}render", "Turn MIDI into sound and a picture."),
+    "effects": (f"{_MUSIC}effects", "Finish recordings by a chain of effects."),
     "train-transcriber": (f"{_MUSIC}train_transcriber", "Teach a transcriber, from recordings or from MIDI alone."),
     "evaluate": (
         "Measure music or a model.",

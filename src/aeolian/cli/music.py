@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from aeolian.stages import effects as _effects
 from aeolian.stages import generate as _generate
 from aeolian.stages import import_checkpoint as _import_checkpoint
 from aeolian.stages import render as _render
@@ -28,10 +29,26 @@ class Generate(_generate.Config):
     midi: Path | None = option(None, positional=True, help="The seed.")
 
 
+@dataclass(frozen=True)
+class Effects(_effects.Config):
+    """Finishes recordings by a chain of effects, and writes them as WAV.
+
+    \b
+        aeolian effects song.wav --chain "compress | pitch 7 | delay 0.25 0.8 | reverb"
+        aeolian effects my-songs/ --chain "mix(dry, 0.5: delay 0.25 1 | pitch 7) | loudness -16"
+
+    docs/effects.md lists the effects with their values.
+    """
+
+    input: Path = option(positional=True, help="A recording, or a folder of them.")
+    output: Path = option(Path("finished-music"), help="Folder for the WAV files.")
+
+
 def _play(config: Generate) -> None:
     _generate.run(dataclasses.replace(config, inputs=config.midi or config.inputs))
 
 
+effects = command(Effects, _effects.run, "effects")
 transcribe = command(_transcribe.Config, _transcribe.run, "transcribe")
 generate = command(Generate, _play, "generate")
 import_checkpoint = command(
