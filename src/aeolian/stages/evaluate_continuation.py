@@ -1,7 +1,7 @@
 """Songs and a model → how near to their seeds its continuations stay, beside what truly follows."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,11 @@ class Config:
     songs: int = option(0, help="At most so many songs, chosen by their content; 0 for all.", minimum=0)
     temperature: float = option(1.0, help="Below 1 safer, above 1 wilder; 0 the likeliest.", minimum=0.0, maximum=10.0)
     seed: int = option(0, help="Of the random numbers.", minimum=0)
-    baselines: bool = option(True, help="Also another song's continuation, and the seed repeated.")
+    candidates: int | None = option(None, help="As of `aeolian generate`.", minimum=1, maximum=64)
+    steer: bool = option(True, help="As of `aeolian generate`.")
+    baselines: bool = option(
+        True, help="Also another song's continuation, the seed repeated, and the model without steering."
+    )
     plots: Path | None = option(None, help="A folder for a picture.")
     output: str = option("table", flag="-o", help="Shape of the output.", choices=("table", "json"))
 
@@ -75,6 +79,9 @@ def evaluate(config: Config) -> Evaluation:
         if len(seeds) > 1:
             answers.append(measure("another song", seeds, [*truths[1:], truths[0]]))
         answers.append(measure("seed repeated", seeds, seeds))
+        if config.steer:
+            plain = replace(config, steer=False, candidates=1)
+            answers.append(measure("not steered", seeds, make(plain, seeds)))
     evaluation = Evaluation(list(names), config.seconds, answers)
     if config.plots is not None:
         draw(config.plots, evaluation)
@@ -110,13 +117,18 @@ def make(config: Config, seeds: "Sequence[Stretch]") -> "list[Stretch]":
     model, weights = load_model(find_model(config.load_path))
     matrices = folded(weights, model)
     options = generate.Config(
-        load_path=config.load_path, length=config.length, temperature=config.temperature, seed=config.seed
+        load_path=config.load_path,
+        length=config.length,
+        temperature=config.temperature,
+        seed=config.seed,
+        steer=config.steer,
+        candidates=config.candidates,
     )
 
     def play(seed: "Stretch", show: Report) -> "Stretch":
         prime = encode(seed.notes)
-        [added] = generate.continuations(options, model, matrices, prime, show)
-        return stretch_after(prime, added, seed.seconds)
+        [take] = generate.continuations(options, model, matrices, prime, show, processes=1)
+        return stretch_after(prime, take.events, seed.seconds)
 
     with threadpool_limits(1, "blas"), progress("generating") as show:
         return in_processes(play, list(seeds), available_threads(), show)

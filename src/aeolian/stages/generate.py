@@ -1,9 +1,7 @@
 """A model and seeds → new music: each seed is played on, event by event, and written as MIDI."""
 
-import hashlib
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from aeolian import names
 from aeolian.errors import InputError, UsageError
+from aeolian.stages.continuing import Manner, Take, distance_from, go_on
 from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.forked import in_processes
 from aeolian.stages.options import option
@@ -25,14 +24,13 @@ if TYPE_CHECKING:
     from aeolian.transformer.config import ModelConfig
     from aeolian.transformer.folding import Folded
     from aeolian.transformer.guides import Wishes
-    from aeolian.transformer.weights import Weights
 
 log = logging.getLogger(__name__)
 DEFAULT_MODEL = "aeolian-piano-v1"
 DEFAULT_FOLDER = Path("generated-music")
 BRIDGES = 8
-SONGS_SIDE_BY_SIDE = 4  # in one process; more would hardly be faster, and leave other cores idle
-GOAL_EVENTS = 64
+CANDIDATES = 8
+REGISTER, PITCH_CLASSES, RETURNS = 1.0, 1.0, 40.0  # nats for each e-fold lacking, and for all notes heard before
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,41 @@ class Config:
         maximum=6.0,
     )
     no_repeat: int = option(0, help="No run of so many pitches comes twice; 0: it may, a few times. Try 24.", minimum=0)
-    longest_rest: int = option(1, help="Most whole seconds in which nothing begins or ends.", minimum=1, maximum=60)
-    key: str = option("", help="Lean towards a key, such as 'F# minor' or 'Bb dorian', or seed for the seed's own.")
+    longest_rest: int | None = option(
+        None,
+        help="Most whole seconds in which nothing begins or ends  [default: the seed's, 1 at least].",
+        minimum=1,
+        maximum=60,
+    )
+    steer: bool = option(True, help="Stay like the seed in all that follows, unless told otherwise.")
+    candidates: int | None = option(
+        None,
+        help=f"Of so many, played side by side, take the one most like the seed  [default: {CANDIDATES}].",
+        minimum=1,
+        maximum=64,
+    )
+    density: float | None = option(
+        None, help="Notes a second to stay near; 0: as the model likes  [default: the seed's].", minimum=0.0
+    )
+    polyphony: float | None = option(
+        None, help="Notes at once to stay near; 0: as the model likes  [default: the seed's].", minimum=0.0
+    )
+    loudness: float | None = option(
+        None,
+        help="Mean velocity, 1 to 127, to stay near; 0: as the model likes  [default: the seed's].",
+        minimum=0.0,
+        maximum=127.0,
+    )
+    register: bool = option(True, help="Stay as high and as low as the seed.")
+    key: str = option(
+        "",
+        help="Lean towards a key, such as 'F# minor' or 'Bb dorian', or seed for the seed's own; none for no key.",
+    )
     key_strength: float = option(3.0, help="How much, in nats for each note outside it.", minimum=0.0, maximum=50.0)
-    density: float = option(0.0, help="Stay near so many notes a second; 0: as the model likes.", minimum=0.0)
     pulse: float = option(
         0.0, help="Keep the seed's pulse, with so many nats; 0: as the model likes. Try 2.", minimum=0.0, maximum=50.0
     )
+    returns: bool = option(True, help="Let what was heard before come again, but not for long.")
     bridge_to: Path | None = option(
         None, help="A MIDI file to lead over to: of some bridges (--samples, or 8) the one that fits it best is taken."
     )
@@ -87,6 +113,7 @@ def run(config: Config) -> None:
     """Plays every seed on. Raises UsageError for a model or arguments that cannot be used."""
     from threadpoolctl import threadpool_limits
 
+    from aeolian.transformer.folding import folded
     from aeolian.transformer.loading import load_config, load_model
 
     folder = find_model(config.load_path)
@@ -98,12 +125,13 @@ def run(config: Config) -> None:
         )
     _check(config)
     model, weights = load_model(folder)
+    matrices = folded(weights, model)  # here, so that all processes read the same memory
     # Small products gain nothing from more threads, lose much on a busy machine, and would round otherwise on another.
     with threadpool_limits(1, "blas"):
         if config.inputs is not None and config.inputs.is_dir():
-            _run_folder(config, config.inputs, model, weights)
+            _run_folder(config, config.inputs, model, matrices)
         else:
-            _run_file(config, model, weights)
+            _run_file(config, model, matrices)
 
 
 def _check(config: Config) -> None:
@@ -112,10 +140,10 @@ def _check(config: Config) -> None:
     if config.beam > 1 and (config.samples > 1 or leaning):
         other = f"--{leaning[0]}" if leaning else "--samples"
         raise UsageError(f"--beam and {other} do not go together.", remedy="A beam finds one song; leave one away.")
-    _wishes(config).guides(np.empty(0, np.int16))
+    wishes_of(config).guides(np.empty(0, np.int16))
 
 
-def _run_file(config: Config, model: "ModelConfig", weights: "Weights") -> None:
+def _run_file(config: Config, model: "ModelConfig", matrices: "Folded") -> None:
     """One seed, or nothing, to one file or more; whatever is wrong with it ends the command."""
     if config.inputs is not None and not config.inputs.exists():
         raise UsageError(f"There is no seed {config.inputs}.", remedy="--inputs takes a MIDI file or a folder of them.")
@@ -124,14 +152,14 @@ def _run_file(config: Config, model: "ModelConfig", weights: "Weights") -> None:
     target = target / name if target.is_dir() else target
     output_folder(target.parent)
     with progress("generating") as show:
-        written, details = _generate(config, model, weights, config.inputs, target, show)
+        written, details = _generate(config, model, matrices, config.inputs, target, show)
     for remark in details["remarks"]:
         log.warning("generate: %s: %s", config.inputs, remark)
     for path in written:
         log.info("generate: %s", path)
 
 
-def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "Weights") -> None:
+def _run_folder(config: Config, inputs: Path, model: "ModelConfig", matrices: "Folded") -> None:
     """Each seed of a folder to `<its standard name>.mid`, on all cores; a broken one is named, the others go on."""
     report = StageReport("generate")
     found = input_files(inputs, report)
@@ -147,18 +175,20 @@ def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "We
             report.skip(relative[path], "not a MIDI file by its name")
     stems = names.assign_stems([relative[path] for path in seeds], alone=in_worker(), plain_extension="mid")
 
+    # The songs of one seed share the cores themselves.
+    together = config.samples > 1 or config.bridge_to is not None
+
     def play(path: Path, show: Report) -> "tuple[list[str], dict[str, Any]] | InputError":
         def advance(done: int, total: int, note: str = "") -> None:
             show(done, total, f"{relative[path]} {note}".strip() if len(seeds) > 1 else note)
 
         target = output / f"{stems[relative[path]]}.mid"
         try:
-            written, details = _generate(config, model, weights, path, target, advance)
+            written, details = _generate(config, model, matrices, path, target, advance, 0 if together else 1)
         except InputError as error:
             return error
         return [path.name for path in written], details
 
-    together = config.samples > 1 or config.bridge_to is not None  # the songs of one seed share the cores themselves
     with progress("generating") as show:
         played = in_processes(play, seeds, 1 if together else available_threads(), show)
     for path, outcome in zip(seeds, played, strict=True):
@@ -173,10 +203,11 @@ def _run_folder(config: Config, inputs: Path, model: "ModelConfig", weights: "We
 def _generate(
     config: Config,
     model: "ModelConfig",
-    weights: "Weights",
+    matrices: "Folded",
     source: Path | None,
     target: Path,
     show: Report,
+    processes: int = 0,
 ) -> tuple[list[Path], dict[str, Any]]:
     """One seed, played on and written to `target`, or to files numbered after it; what was written, and of what kind.
 
@@ -190,7 +221,8 @@ def _generate(
     prime = seed_events[: config.prime or None]
     if source and not len(prime):
         log.info("generate: %s has no notes: the music starts from nothing", source.name)
-    songs = [decode(np.concatenate([prime, added])) for added in continuations(config, model, weights, prime, show)]
+    takes = continuations(config, model, matrices, prime, show, processes)
+    songs = [decode(np.concatenate([prime, take.events])) for take in takes]
     if config.continuation_only:
         songs = [notes_after(notes, prime) for notes in songs]
     if not all(len(notes) for notes in songs):
@@ -221,56 +253,82 @@ def _rendered(config: Config, song: Path) -> list[Path]:
 
 
 def continuations(
-    config: Config, model: "ModelConfig", weights: "Weights | Folded", prime: "Tokens", show: Report
-) -> "list[Tokens]":
-    """What follows `prime` in each song that the options ask for: the new events, and those that end what sounds."""
+    config: Config, model: "ModelConfig", matrices: "Folded", prime: "Tokens", show: Report, processes: int = 0
+) -> list[Take]:
+    """What follows `prime` in each song that the options ask for, made in so many processes; 0: one a core."""
     from aeolian.transformer.decoding import Decoder
-    from aeolian.transformer.folding import Folded, folded
-    from aeolian.transformer.playing import beam_search, fit, play_on
-    from aeolian.transformer.sampling import Sampling
+    from aeolian.transformer.playing import beam_search
 
-    # Here, so that all processes read the same memory.
-    matrices = weights if isinstance(weights, Folded) else folded(weights, model)
+    manner = manner_of(config, prime)
     if config.beam > 1:
         decoder = Decoder(model, matrices, batch=config.beam, context=config.max_seq)
-        return [beam_search(decoder, prime, config.length, show, longest_rest_s=config.longest_rest)]
-    goal = _goal(config.bridge_to) if config.bridge_to else np.empty(0, np.int16)
-    how = Sampling(config.temperature, config.top_k, config.top_p, config.min_p, config.surprise)
-
-    def play(numbers: Sequence[int], report: Report) -> "list[tuple[Tokens, float]]":
-        decoder = Decoder(model, matrices, batch=len(numbers), context=config.max_seq)
-        randoms = [random_numbers(config.seed, prime, number) for number in numbers]
-        played = play_on(
-            decoder,
-            prime,
-            config.length,
-            how,
-            randoms,
-            report,
-            wishes=_wishes(config),
-            longest_rest_s=config.longest_rest,
-        )
-        fits = fit(decoder, [events for events, _ in played], goal[:GOAL_EVENTS])
-        return list(zip(map(np.concatenate, played), fits.tolist(), strict=True))
-
-    samples = config.samples if not config.bridge_to or config.samples > 1 else BRIDGES
-    songs = [song for group in in_processes(play, _groups(samples), available_threads(), show) for song in group]
-    if not config.bridge_to:
-        return [events for events, _ in songs]
-    best, _ = max(songs, key=lambda song: song[1])
-    return [np.concatenate([best, goal])]
+        events = beam_search(decoder, prime, config.length, show, longest_rest_s=manner.longest_rest_s)
+        return [Take(events, distance_from(prime, events))]
+    takes = go_on(manner, model, matrices, prime, show, processes=processes)
+    if manner.goal is None:
+        return takes
+    return [replace(take, events=np.concatenate([take.events, manner.goal])) for take in takes]
 
 
-def _groups(samples: int) -> list[list[int]]:
-    """The numbers of the songs that are played side by side: whatever the machine, since sums round by group."""
-    count = max(-(-samples // SONGS_SIDE_BY_SIDE), min(2, samples))
-    return [list(range(samples))[n * samples // count : (n + 1) * samples // count] for n in range(count)]
+def manner_of(config: Config, prime: "Tokens") -> Manner:
+    """What the options, and the seed where they leave it open, say of how to go on."""
+    from aeolian.transformer.likeness import manner_of as like
+    from aeolian.transformer.sampling import Sampling
+
+    seed = like(prime)
+    rest_s = max(1, min(int(seed.longest_rest_s + 0.999), 10)) if seed and config.steer else 1
+    candidates = config.candidates or (CANDIDATES if config.steer and seed and config.temperature else 1)
+    goal = _goal(config.bridge_to) if config.bridge_to else None
+    if goal is not None:
+        candidates = config.samples if config.samples > 1 else BRIDGES
+    return Manner(
+        Sampling(config.temperature, config.top_k, config.top_p, config.min_p, config.surprise),
+        wishes_of(config),
+        config.length,
+        samples=1 if goal is not None else config.samples,
+        candidates=candidates,
+        context=config.max_seq,
+        longest_rest_s=config.longest_rest or rest_s,
+        seed=config.seed,
+        goal=goal,
+        free=_told(config),
+    )
 
 
-def _wishes(config: Config) -> "Wishes":
+def _told(config: Config) -> frozenset[str]:
+    """The features in which the user decides, so that being near to the seed there counts for nothing."""
+    decided = {
+        "density": (config.density is not None, ("density", "gaps", "polyphony")),
+        "polyphony": (config.polyphony is not None, ("polyphony",)),
+        "loudness": (config.loudness is not None, ("velocity",)),
+        "register": (not config.register, ("mean pitch", "spread", "register")),
+        "key": (bool(config.key), ("pitch classes",)),
+    }
+    return frozenset(feature for is_told, features in decided.values() if is_told for feature in features)
+
+
+def wishes_of(config: Config) -> "Wishes":
+    """What leans on the model's choice."""
     from aeolian.transformer.guides import Wishes
 
-    return Wishes(config.key, config.key_strength, config.density, config.pulse, config.no_repeat)
+    steer = config.steer
+    key = "" if config.key == "none" else config.key
+
+    def asked(value: float | None) -> float | None:
+        return value if value is not None or steer else 0.0
+
+    return Wishes(
+        key,
+        config.key_strength,
+        asked(config.density),
+        config.pulse,
+        config.no_repeat,
+        polyphony=asked(config.polyphony),
+        loudness=asked(config.loudness),
+        register=REGISTER if steer and config.register else 0.0,
+        pitch_classes=PITCH_CLASSES if steer and not config.key else 0.0,
+        returns=RETURNS if steer and config.returns else 0.0,
+    )
 
 
 def _goal(path: Path) -> "Tokens":
@@ -288,12 +346,6 @@ def _goal(path: Path) -> "Tokens":
     for remark in score.remarks:
         log.warning("generate: %s: %s", path, remark)
     return goal
-
-
-def random_numbers(seed: int, prime: "Tokens", number: int) -> np.random.Generator:
-    """Random numbers that depend on the seed's content and the sample's number, not on what is made beside it."""
-    digest = hashlib.sha256(prime.tobytes()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big"), *([number] if number else [])])
 
 
 def notes_after(notes: "Notes", prime: "Tokens") -> "Notes":

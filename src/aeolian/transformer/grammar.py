@@ -49,6 +49,11 @@ class Grammar:
         self._forbidden[NOTE_OFF.first_token : NOTE_OFF.end_token] = True
         self._forbidden[_NO_EVENTS] = True
 
+    @property
+    def seconds(self) -> float:
+        """The time that the events have come to."""
+        return self._step / STEPS_PER_SECOND
+
     def copy(self) -> "Grammar":
         """An independent state."""
         other = Grammar.__new__(Grammar)

@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from aeolian.errors import UsageError
 from aeolian.music.codec import Tokens
-from aeolian.music.vocabulary import NOTE_OFF, NOTE_ON, STEPS_PER_SECOND, TIME_SHIFT, VELOCITY
+from aeolian.music.vocabulary import NOTE_OFF, NOTE_ON, STEPS_PER_SECOND, TIME_SHIFT, VELOCITIES_PER_BIN
+from aeolian.transformer.likeness import Density, Loudness, Pitches, Polyphony, Returns, manner_of
 from aeolian.transformer.weights import Floats
 
 _ONS = slice(NOTE_ON.first_token, NOTE_ON.end_token)
 _SHIFTS = slice(TIME_SHIFT.first_token, TIME_SHIFT.end_token)
-_VELOCITIES = slice(VELOCITY.first_token, VELOCITY.end_token)
 _NOTHING: Counter[int] = Counter()
 _NEVER = 50.0  # nats: as good as forbidden, but not if nothing else is legal
 # Circles: in one song of 50 does a run of 24 onsets come more than 6 times in 1000. A model that does it never stops.
@@ -55,34 +55,61 @@ class Guide(Protocol):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is asked for, for every sequence alike.
+    """What is asked for, for every sequence alike; by default nothing.
 
     `key`: such as `F# minor` or `bb dorian`, `seed` for the seed's own, or none; `key_strength` nats are taken from
-    onsets outside it. `density`: onsets a second to stay near, 0 for the model's own. `pulse`: keep onsets on the
-    seed's pulse, with so many nats; 0 leaves time alone. `no_repeat`: no run of so many onsets comes twice; 0: may.
-    Whatever is asked for, no piece goes round in circles for long, or trills for ever.
+    onsets outside it. `density`: onsets a second to stay near; `polyphony`: notes that sound at once; `loudness`: mean
+    velocity, 1…127; 0 for the model's own, None for the seed's. `register`, `pitch_classes`: how strongly to stay with
+    the seed's. `pulse`: keep onsets on the seed's pulse, with so many nats; 0 leaves time alone. `no_repeat`: no run of
+    so many onsets comes twice; 0: may. `returns`: how strongly to keep what was heard before from coming again for
+    long. Whatever is asked for, no piece goes round in circles for long, or trills for ever.
     """
 
     key: str = ""
     key_strength: float = 3.0
-    density: float = 0.0
+    density: float | None = 0.0
     pulse: float = 0.0
     no_repeat: int = 0
+    polyphony: float | None = 0.0
+    loudness: float | None = 0.0
+    register: float = 0.0
+    pitch_classes: float = 0.0
+    returns: float = 0.0
 
     def guides(self, prime: Tokens) -> list[Guide]:
         """Fresh guides for one sequence that goes on from `prime` [n]. Raises UsageError for an unknown key."""
         made: list[Guide] = [NoRepeat(_CIRCLE_ONSETS, _MOST_CIRCLES, _CIRCLE_SPAN_ONSETS), NoTremolo()]
         if self.key:
             made.append(InKey(scale(self.key, prime), self.key_strength))
-        if self.density:
-            made.append(Density(self.density))
         if self.pulse and (period := pulse_steps(prime)):
             made.append(Pulse(period, self.pulse))
         if self.no_repeat:
             made.append(NoRepeat(self.no_repeat))
+        made += self._likenesses(prime)
         for token in prime.tolist():
             for guide in made:
                 guide.follow(token)
+        for guide in made:
+            if isinstance(guide, Returns):
+                guide.begin()
+        return made
+
+    def _likenesses(self, prime: Tokens) -> list[Guide]:
+        """The guides that stay near something measured: a number given, or the seed's."""
+        made: list[Guide] = []
+        seed = manner_of(prime)
+        if density := self.density if self.density is not None else seed and seed.density:
+            made.append(Density(density))
+        if polyphony := self.polyphony if self.polyphony is not None else seed and seed.polyphony:
+            made.append(Polyphony(polyphony, seed.lengths if seed and self.polyphony is None else None))
+        if self.loudness is None and seed:
+            made.append(Loudness(seed.loudness, seed.loudness_spread))
+        elif self.loudness:
+            made.append(Loudness((self.loudness - 1) / VELOCITIES_PER_BIN + 1, 2.0))
+        if seed and (self.register or self.pitch_classes):
+            made.append(Pitches(seed.pitches, self.register, self.pitch_classes))
+        if self.returns:
+            made.append(Returns(self.returns))
         return made
 
 
@@ -99,31 +126,6 @@ class InKey:
     def lean(self, logits: Floats) -> None:
         """Takes the penalty from onsets outside the scale."""
         logits[_ONS] -= self._penalty
-
-
-class Density:
-    """Onsets become likelier when there were too few of them in the last seconds, time shifts when too many."""
-
-    def __init__(self, onsets_per_s: float, window_s: float = 8.0) -> None:
-        self._wanted, self._window_steps = onsets_per_s, window_s * STEPS_PER_SECOND
-        self._onsets: deque[int] = deque()
-        self._step = 0
-
-    def follow(self, token: int) -> None:
-        """Counts onsets and time."""
-        if token < NOTE_ON.end_token:
-            self._onsets.append(self._step)
-        elif TIME_SHIFT.first_token <= token < TIME_SHIFT.end_token:
-            self._step += token - TIME_SHIFT.first_token + TIME_SHIFT.first_value
-            while self._onsets and self._onsets[0] < self._step - self._window_steps:
-                self._onsets.popleft()
-
-    def lean(self, logits: Floats) -> None:
-        """Moves onsets (and the velocities that announce them) by the logarithm of what is missing."""
-        heard_s = min(self._step, self._window_steps) / STEPS_PER_SECOND + 1.0
-        lack = float(np.clip(np.log(self._wanted * heard_s / (len(self._onsets) + 1.0)), -3.0, 3.0))
-        logits[_ONS] += lack
-        logits[_VELOCITIES] += lack
 
 
 class Pulse:

@@ -1,5 +1,6 @@
 """Playing on from a beginning: one event after another, or a beam of the likeliest sequences."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -30,12 +31,14 @@ def play_on(
     wishes: Wishes = NO_WISHES,
     longest_rest_s: int = 1,
     heard: Callable[[Chosen], None] | None = None,
+    until_s: float = math.inf,
 ) -> list[tuple[Tokens, Tokens]]:
     """`length` new events for each sequence of a fresh `decoder`, and apart from them those that end what still sounds.
 
     `prime`: the events [n] to go on from; with none, the music starts from nothing. `randoms`: one generator for each
     sequence, so that a sequence is the same whatever is played beside it. `report(done, length, "")`.
-    `heard`: gets the token of each sequence, [batch], as it is played.
+    `heard`: gets the token of each sequence, [batch], as it is played. `until_s`: fewer events will do once each
+    sequence has gone on for so many seconds.
     """
     grammars = [_read(prime, longest_rest_s) for _ in range(decoder.batch)]
     guides = [wishes.guides(prime) for _ in range(decoder.batch)]
@@ -44,6 +47,7 @@ def play_on(
     logits = anchored.begin(_beginning(decoder, prime)) if length else None
     played = np.zeros((decoder.batch, length), dtype=np.int16)
     chosen = np.zeros(decoder.batch, dtype=np.int64)
+    enough = [grammar.seconds + until_s for grammar in grammars]
     for done in range(length):
         for row, (grammar, leaning, rng) in enumerate(zip(grammars, guides, randoms, strict=True)):
             here: Floats = logits[row]  # type: ignore[index]
@@ -60,6 +64,9 @@ def play_on(
         if heard is not None:
             heard(chosen)
         report(done + 1, length, "")
+        if all(grammar.seconds >= end_s for grammar, end_s in zip(grammars, enough, strict=True)):
+            played = played[:, : done + 1]
+            break
         if done + 1 < length:
             logits = anchored.step(chosen)
     return [(row, grammar.closing()) for row, grammar in zip(played, grammars, strict=True)]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aeolian.errors import UsageError
-from aeolian.transformer.guides import Density, InKey, NoRepeat, NoTremolo, Pulse, Wishes, pulse_steps, scale
+from aeolian.transformer.guides import InKey, NoRepeat, NoTremolo, Pulse, Wishes, pulse_steps, scale
 
 NOTHING = np.empty(0, np.int16)
 SHIFT, VELOCITY = 255, 355  # plus steps, plus bin
@@ -48,14 +48,6 @@ def test_notes_outside_the_key_lose_what_is_asked_for_and_only_onsets() -> None:
     logits = leaning(InKey(scale("C", NOTHING), 3.0))
     assert logits[60] == 0 and logits[61] == -3 and logits[127] == 0
     assert not logits[128:].any()
-
-
-def test_too_few_notes_make_onsets_likelier_and_too_many_rarer() -> None:
-    assert leaning(Density(4.0), *[SHIFT + 100] * 8)[60] > 2
-    busy = [token for _ in range(80) for token in (60, SHIFT + 10)]
-    logits = leaning(Density(4.0), *busy)
-    assert logits[60] == logits[VELOCITY + 1] == pytest.approx(np.log(36 / 81), abs=0.05)
-    assert not logits[128:355].any()
 
 
 def test_the_pulse_is_found_and_kept() -> None:

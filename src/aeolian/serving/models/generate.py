@@ -11,7 +11,8 @@ from aeolian.music import vocabulary
 from aeolian.music.codec import Tokens, decode, encode
 from aeolian.serving.models.sound import file_bytes, folder
 from aeolian.serving.registry import Emit, Function, Values
-from aeolian.stages.generate import DEFAULT_MODEL, notes_after, random_numbers
+from aeolian.stages.continuing import random_numbers
+from aeolian.stages.generate import DEFAULT_MODEL, notes_after
 from aeolian.stages.shipped_models import shipped_models
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.folding import folded
