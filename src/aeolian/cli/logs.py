@@ -5,17 +5,20 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from aeolian.cli.common import command, open_store
+from aeolian.cli.common import as_local, command, open_platform
 from aeolian.cli.raw import PROJECT, make_message, write_time
 from aeolian.engine.jobs import records as jobs
 from aeolian.engine.jobs.records import DatumRecord, Job
 from aeolian.engine.storage.store import Store
 from aeolian.errors import UsageError
+from aeolian.platform.records import LogLine
+from aeolian.platform.specs.names import full_name
 
 SECONDS_BETWEEN_LOOKS = 0.2
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
@@ -48,7 +51,14 @@ def logs(
     if (pipeline is None) == (job is None):
         raise UsageError("Whose logs?", remedy="Give either --pipeline or --job.")
     seconds = parse_duration(since) if since is not None else None
-    with open_store() as store:
+    with open_platform() as platform:
+        local = as_local(platform)
+        if local is None:
+            query: dict[str, Any] = {"pipeline": pipeline and full_name(pipeline, platform.project), "job": job, "datum": datum}
+            query |= {"inputs": [part for part in (inputs or "").split(",") if part], "since_s": seconds}
+            _print_lines(platform.read_logs(query | {"follow": follow, "master": master}), raw=raw, worker=worker)
+            return
+        store = local.store
         found = jobs.find_job(store, str(job if job is not None else pipeline))
         if master:
             click.echo(f"{found.pipeline}@{found.id}: {found.state}{f': {found.reason}' if found.reason else ''}")
@@ -60,6 +70,19 @@ def logs(
         records = [record for record in jobs.list_datums(store, found) if keep(record)]
         for record in records:
             _show(record, heading=len(records) > 1, raw=raw, worker=worker)
+
+
+def _print_lines(lines: Iterable[LogLine], *, raw: bool, worker: bool) -> None:
+    """Print what a cluster still has of logs: what programs wrote, with a heading for each datum; all with `raw`."""
+    last = None
+    for line in lines:
+        if raw:
+            click.echo(json.dumps(line.raw, ensure_ascii=False))
+        elif line.user != worker:
+            if line.datum and line.datum != last:
+                click.echo(f"=== {line.pipeline}@{line.job[:12]} (datum {line.datum[:16]})")
+            last = line.datum
+            click.echo(line.text)
 
 
 def parse_duration(text: str) -> float:
