@@ -54,7 +54,8 @@ def logs(
     with open_platform() as platform:
         local = as_local(platform)
         if local is None:
-            query: dict[str, Any] = {"pipeline": pipeline and full_name(pipeline, platform.project), "job": job, "datum": datum}
+            name = full_name(pipeline, platform.project) if pipeline is not None else None
+            query: dict[str, Any] = {"pipeline": name, "job": job, "datum": datum}
             query |= {"inputs": [part for part in (inputs or "").split(",") if part], "since_s": seconds}
             _print_lines(platform.read_logs(query | {"follow": follow, "master": master}), raw=raw, worker=worker)
             return
