@@ -7,6 +7,7 @@ A sound goes through in blocks of `samples.BLOCK_FRAMES`, however it was cut whe
 the bytes of the whole.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import ClassVar
@@ -15,7 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from aeolian.effects.effect import Effect, Processor, check_value, number
-from aeolian.effects.samples import BLOCK_FRAMES, Planar, Queue, Samples, check_format, join, to_planar
+from aeolian.effects.samples import (
+    BLOCK_FRAMES,
+    Planar,
+    Queue,
+    Samples,
+    check_format,
+    check_samples,
+    to_planar,
+    to_samples,
+)
 from aeolian.errors import InputError, UsageError
 
 
@@ -54,7 +64,7 @@ class Chain:
         if not len(array):
             raise InputError("holds no samples, so there is nothing to work on.")
         stream = self.stream(sample_rate_hz, array.shape[1])
-        made = np.concatenate([stream.process(array), stream.flush()])
+        made = stream.process_all(array)
         return made[:, 0] if flat else made
 
     def stream(self, sample_rate_hz: int, channels: int) -> "Stream":
@@ -81,14 +91,15 @@ class Stream:
 
     def process(self, block: npt.ArrayLike) -> Samples:
         """Take the next float32[frames, channels]; give the frames that are done. Raises `InputError`."""
-        planar = to_planar(block, self._channels, self._frames)
-        self._frames += planar.shape[1]
-        self._waiting.put(planar)
-        return self._interleave(self._advance())
+        return to_samples(self._advance(block), self._channels)
 
     def flush(self) -> Samples:
         """Give what is left when the sound has ended."""
-        return self._interleave(self._finish())
+        return to_samples(self._finish(), self._channels)
+
+    def process_all(self, samples: npt.ArrayLike) -> Samples:
+        """Give what becomes of a whole sound. Raises `InputError`."""
+        return to_samples(itertools.chain(self._advance(samples), self._finish()), self._channels)
 
     def through(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
         """Give what becomes of all blocks, piece by piece, with no more in memory than the effects keep."""
@@ -99,17 +110,21 @@ class Stream:
         for piece in self._finish():
             yield np.ascontiguousarray(piece.T)
 
-    def _advance(self) -> Iterator[Planar]:
-        while self._waiting.frames >= BLOCK_FRAMES:
-            yield self._line.process(self._waiting.take(BLOCK_FRAMES))
+    def _advance(self, block: npt.ArrayLike) -> Iterator[Planar]:
+        samples = check_samples(block, self._channels, self._frames)
+        self._frames += len(samples)
+        start = 0
+        while start < len(samples):
+            end = start + BLOCK_FRAMES - self._waiting.frames
+            self._waiting.put(to_planar(samples[start:end]))
+            start = end
+            if self._waiting.frames == BLOCK_FRAMES:
+                yield self._line.process(self._waiting.take(BLOCK_FRAMES))
 
     def _finish(self) -> Iterator[Planar]:
         if self._waiting.frames:
             yield self._line.process(self._waiting.take(BLOCK_FRAMES))
         yield from self._line.flush()
-
-    def _interleave(self, pieces: Iterator[Planar]) -> Samples:
-        return np.ascontiguousarray(join(pieces, self._channels).T)
 
 
 class Line(Processor):

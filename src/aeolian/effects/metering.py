@@ -98,6 +98,7 @@ class PeakMeter:
         # Every `factor`th tap, from each of the first ones, interpolates at one place between two samples.
         taps = firwin(factor * _TAPS + 1, 1 / factor, window=("kaiser", 6.0)) * factor if factor > 1 else np.empty(0)
         self._phases = [taps[phase:][::factor][:_TAPS].astype(np.float32) for phase in range(1, factor)]
+        self._most = max((float(np.abs(phase).sum()) for phase in self._phases), default=1.0)
         self._past = np.zeros((channels, _TAPS), np.float32)
         self._peak = 0.0
 
@@ -112,6 +113,8 @@ class PeakMeter:
         line = np.concatenate([self._past, block], axis=1)
         self._past = line[:, -_TAPS:]
         for row in line:
+            if float(np.abs(row).max()) * self._most <= self._peak:
+                continue  # no sum of these samples can be higher
             for phase in self._phases:
                 self._peak = max(self._peak, float(np.abs(np.convolve(row, phase, "valid")).max()))
 

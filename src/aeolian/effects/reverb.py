@@ -1,14 +1,13 @@
 """A reverb: Freeverb, by Jezar at Dreampoint (public domain), as JUCE and pedalboard have it.
 
-For each channel eight combs beside one another, whose feedback passes a low-pass, and then four all-passes. Delays are
-at least as long as the pieces that are computed at once, so nothing in the loops depends on itself.
+For each channel eight combs beside one another, whose feedback passes a low-pass, and then four all-passes. Combs are
+computed in pieces no longer than the shortest delay, so that nothing in a piece depends on itself.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.signal import lfilter
 
 from aeolian.effects.effect import Effect, Processor, number
 from aeolian.effects.samples import Planar
@@ -18,6 +17,7 @@ ALLPASS_FRAMES = (556, 441, 341, 225)
 SPREAD_FRAMES = 23  # by which the delays of a channel are longer than those of the channel before
 TUNED_AT_HZ = 44_100
 INPUT_GAIN = 0.015
+_NEGLIGIBLE = 1e-9
 _QUIET = np.float32(1e-20)  # numbers below are set to 0 before they become so small that processors slow down
 
 
@@ -71,44 +71,72 @@ class _Reverberating(Processor):
 
 
 class _Combs:
-    """All combs of all channels, a row each, fed with one sound."""
+    """All combs of all channels, a row each, fed with one sound.
+
+    A row holds what its comb gives, from `_reach` frames ago to as far ahead as its delay.
+    """
 
     def __init__(self, delays: list[int], feedback: np.float32, damping: float) -> None:
         self._delays, self._longest, self._shortest = delays, max(delays), min(delays)
         self._feedback = feedback
-        self._damping = (np.array([1 - damping], np.float32), np.array([1, -damping], np.float32))
-        self._past = np.zeros((len(delays), self._longest), np.float32)
-        self._damped = np.zeros((len(delays), 1), np.float32)
+        self._pass = np.float32(1 - damping)
+        self._steps = _doublings(damping, _NEGLIGIBLE)
+        self._reach = sum(step for step, _ in self._steps)
+        self._line = np.zeros((len(delays), self._reach + self._longest), np.float32)
 
     def process(self, heard: Planar) -> Planar:
         """Give what each comb gives, float32[combs, frames]."""
-        frames, longest = len(heard), self._longest
-        line = np.concatenate([self._past, np.empty((len(self._delays), frames), np.float32)], axis=1)
-        output = np.empty((len(self._delays), frames), np.float32)
+        frames, reach = len(heard), self._reach
+        line = np.concatenate([self._line, np.empty((len(self._delays), frames), np.float32)], axis=1)
         for start in range(0, frames, self._shortest):
             end = min(start + self._shortest, frames)
+            fed = self._damp(line[:, start : reach + end])
+            fed *= self._feedback
+            fed += heard[start:end]
             for row, delay in enumerate(self._delays):
-                output[row, start:end] = line[row, longest - delay + start : longest - delay + end]
-            damped, self._damped = lfilter(*self._damping, output[:, start:end], axis=1, zi=self._damped)
-            line[:, longest + start : longest + end] = heard[start:end] + self._feedback * damped
-        self._past = np.ascontiguousarray(line[:, frames:])
-        self._past[np.abs(self._past) < _QUIET] = 0
-        self._damped[np.abs(self._damped) < _QUIET] = 0
-        return output
+                line[row, reach + delay + start : reach + delay + end] = fed[row]
+        self._line = np.ascontiguousarray(line[:, frames:])
+        self._line[np.abs(self._line) < _QUIET] = 0
+        return line[:, reach : reach + frames]
+
+    def _damp(self, rows: Planar) -> Planar:
+        """Give the low-pass of first order of all but the first `_reach` frames."""
+        for step, factor in self._steps:
+            earlier = rows[:, :-step] * factor
+            earlier += rows[:, step:]
+            rows = earlier
+        return rows * self._pass
 
 
 class _AllPass:
+    """The sound of `delay` ago less the sound now, of what comes round by half."""
+
     def __init__(self, delay: int) -> None:
         self._past = np.zeros(delay, np.float32)
 
     def process(self, row: Planar) -> Planar:
-        """Give the sound of `delay` ago less the sound now, of what comes round by half."""
-        delay, frames, half = len(self._past), len(row), np.float32(0.5)
+        """Give what the all-pass makes of one channel."""
+        delay, frames = len(self._past), len(row)
         line = np.concatenate([self._past, row])
-        for start in range(0, frames, delay):
-            end = min(start + delay, frames)
-            line[delay + start : delay + end] += half * line[start:end]
+        for step, factor in _doublings(0.5, _NEGLIGIBLE):
+            if step * delay >= len(line):
+                break
+            earlier = line[: -step * delay] * factor
+            line[step * delay :] += earlier
         self._past = line[frames:].copy()
         self._past[np.abs(self._past) < _QUIET] = 0
         result: Planar = line[:frames] - row
         return result
+
+
+def _doublings(factor: float, negligible: float) -> list[tuple[int, np.float32]]:
+    """Give steps and factors by which a recursion y[n] = x[n] + factor · y[n - 1] is computed without a loop over n.
+
+    Its answer to a pulse, 1, factor, factor², …, is the product of (1 + factor^step z^-step) for step = 1, 2, 4, …:
+    each adds the sound of `step` ago to all frames at once. They end where what is left out is negligible.
+    """
+    steps, step = [], 1
+    while factor**step > negligible:
+        steps.append((step, np.float32(factor**step)))
+        step *= 2
+    return steps

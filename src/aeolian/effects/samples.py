@@ -32,8 +32,8 @@ def check_format(sample_rate_hz: int, channels: int) -> None:
         raise InputError(f"has {channels} channels; effects take 1 to {MAX_CHANNELS}.")
 
 
-def to_planar(samples: npt.ArrayLike, channels: int, first_frame: int = 0) -> Planar:
-    """Turn samples of shape [frames, channels] into a planar block; its frames count from `first_frame` in errors.
+def check_samples(samples: npt.ArrayLike, channels: int, first_frame: int = 0) -> npt.NDArray[np.floating]:
+    """Give samples of shape [frames, channels] as they are; their frames count from `first_frame` in errors.
 
     Raises `InputError` for another shape, for integers, and for a sample that is not a number or beyond ±1e6.
     """
@@ -44,20 +44,31 @@ def to_planar(samples: npt.ArrayLike, channels: int, first_frame: int = 0) -> Pl
         )
     if array.ndim != 2 or array.shape[1] != channels:
         raise InputError(f"has the shape {list(array.shape)}; expected [frames, {channels}].")
-    planar: Planar = np.array(array.T, dtype=np.float32, order="C")  # a copy: the caller may use the memory again
     # Two comparisons, both false of what is not a number.
-    if planar.size and not (planar.min() >= -LOUDEST and planar.max() <= LOUDEST):
-        _refuse(planar, first_frame)
-    return planar
+    if array.size and not (array.min() >= -LOUDEST and array.max() <= LOUDEST):
+        frame, channel = np.argwhere(~(np.abs(array) <= LOUDEST))[0]
+        raise InputError(
+            f"holds {array[frame, channel]:g} at frame {first_frame + frame} of channel {channel + 1}; "
+            "expected finite samples in [-1, 1].",
+            remedy="Replace what is not a number by 0, and divide PCM by its full scale.",
+        )
+    return array
 
 
-def _refuse(planar: Planar, first_frame: int) -> None:
-    frame, channel = np.argwhere(~(np.abs(planar.T) <= LOUDEST))[0]
-    raise InputError(
-        f"holds {planar[channel, frame]:g} at frame {first_frame + frame} of channel {channel + 1}; "
-        "expected finite samples in [-1, 1].",
-        remedy="Replace what is not a number by 0, and divide PCM by its full scale.",
-    )
+def to_planar(samples: npt.NDArray[np.floating]) -> Planar:
+    """Copy samples of shape [frames, channels] into a planar block, so that the caller may use the memory again."""
+    return np.array(samples.T, dtype=np.float32, order="C")
+
+
+def to_samples(pieces: Iterable[Planar], channels: int) -> Samples:
+    """Join planar blocks to samples of shape [frames, channels]."""
+    blocks = list(pieces)
+    samples = np.empty((sum(block.shape[1] for block in blocks), channels), np.float32)
+    start = 0
+    for block in blocks:
+        samples[start : start + block.shape[1]] = block.T
+        start += block.shape[1]
+    return samples
 
 
 def cut(planar: Planar) -> Iterator[Planar]:
