@@ -53,10 +53,11 @@ def _value(wanted: Input, tensor: Tensor) -> Any:
         if wanted.shape == (1,) and len(tensor.value) != 1:
             raise Invalid(f"input {wanted.name!r}: {len(tensor.value)} values; it takes one.")
         return _text(wanted, tensor.value[0]) if wanted.choices or isinstance(wanted.default, str) else tensor.value
-    _check_array(wanted, tensor.value)
+    array = _fit_rank(wanted, tensor.value)
+    _check_array(wanted, array)
     if not wanted.is_option:
-        return np.ascontiguousarray(tensor.value, DTYPES[wanted.datatype])
-    return _number(wanted, tensor.value.reshape(-1)[0].item())
+        return np.ascontiguousarray(array, DTYPES[wanted.datatype])
+    return _number(wanted, array.reshape(-1)[0].item())
 
 
 def _check_kind(wanted: Input, tensor: Tensor) -> None:
@@ -65,6 +66,13 @@ def _check_kind(wanted: Input, tensor: Tensor) -> None:
     numbers = sent not in (BYTES, "BOOL") and taken not in (BYTES, "BOOL")
     if sent != taken and not numbers:
         raise Invalid(f"input {wanted.name!r}: datatype {sent}; it takes {taken}.")
+
+
+def _fit_rank(wanted: Input, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """One row where rows are taken, and rows in a batch of one."""
+    if len(wanted.shape) == 2 and array.ndim == 1:
+        return array[np.newaxis]
+    return array[0] if len(wanted.shape) == 2 and array.ndim == 3 and len(array) == 1 else array
 
 
 def _check_array(wanted: Input, array: np.ndarray[Any, Any]) -> None:

@@ -204,9 +204,17 @@ class _Methods:
         return Messages.RepositoryIndexResponse(models=self._service.index(only_ready=request.ready))
 
     async def RepositoryModelLoad(self, request: Any) -> Any:
-        await self._service.load(request.model_name)
-        return Messages.RepositoryModelLoadResponse(model_name=request.model_name, isLoaded=True)
+        name = _repository_model(request)
+        await self._service.load(name)
+        return Messages.RepositoryModelLoadResponse(model_name=name, isLoaded=True)
 
     async def RepositoryModelUnload(self, request: Any) -> Any:
-        self._service.unload(request.model_name)
-        return Messages.RepositoryModelUnloadResponse(model_name=request.model_name, isUnloaded=True)
+        name = _repository_model(request)
+        self._service.unload(name)
+        return Messages.RepositoryModelUnloadResponse(model_name=name, isUnloaded=True)
+
+
+def _repository_model(request: Any) -> str:
+    """The model's name: field 2 from Triton's clients, field 1 from KServe's."""
+    name: str = request.model_name or request.repository_name
+    return name

@@ -159,7 +159,7 @@ class _Endpoints:
     @_answering
     async def infer(self, request: Request) -> Response:
         name, version = self._admit(request)
-        with self._service.held(declared_bytes(request)):
+        with self._service.held(declared_bytes(request, self._service.limits)):
             asked = parse_request(await receive_body(request, self._service.limits), header_bytes(request))
             answer = self._service.infer(name, version, asked, TRANSPORT)
             return inference_response(await unless_gone(request.receive, answer), asked)
@@ -167,7 +167,7 @@ class _Endpoints:
     @_answering
     async def infer_stream(self, request: Request) -> Response:
         name, version = self._admit(request)
-        with self._service.held(declared_bytes(request)):
+        with self._service.held(declared_bytes(request, self._service.limits)):
             asked = parse_request(await receive_body(request, self._service.limits), header_bytes(request))
         responses = self._service.stream(name, version, asked, TRANSPORT)
         try:  # what is wrong with the request has a status of its own; the stream has not begun

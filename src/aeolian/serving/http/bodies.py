@@ -11,19 +11,23 @@ from aeolian.serving.limits import Limits
 _ANY_ZLIB = zlib.MAX_WBITS | 32  # gzip or zlib, told by the header
 
 
-def declared_bytes(request: Request) -> int:
-    """How long the body says that it is; 0 where it does not. Raises `Invalid`."""
+def declared_bytes(request: Request, limits: Limits) -> int:
+    """How long the body says that it is, or else may be. Raises `TooLarge` for what is more than that, `Invalid`."""
+    most = limits.body_bytes
+    if "transfer-encoding" in request.headers:
+        return most
     text = request.headers.get("content-length", "0")
     if not text.isascii() or not text.isdecimal():
         raise Invalid("Content-Length is no number.")
+    if int(text[:20]) > most:
+        raise TooLarge(f"the body has {text[:20]} bytes; {most:,} are the most.")
     return int(text[:20])
 
 
 async def receive_body(request: Request, limits: Limits) -> bytes:
     """The body. Raises `TooLarge` before it is received if it says so itself, `TooSlow`, `Invalid`."""
     most = limits.body_bytes
-    if declared_bytes(request) > most:
-        raise TooLarge(f"the body has {declared_bytes(request):,} bytes; {most:,} are the most.")
+    declared_bytes(request, limits)
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_s):
