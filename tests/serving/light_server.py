@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aeolian.errors import InputError
+from aeolian.errors import InputError, UsageError
 from aeolian.serving.limits import Limits
 from aeolian.serving.registry import Input, Model, Output
 from aeolian.serving.server import Options, serve
@@ -65,7 +65,9 @@ def make_wait():
 
 def make_stubborn():
     """One call into C that heeds no signal."""
-    return lambda values, emit: _work(values, lambda s: hashlib.pbkdf2_hmac("sha256", b"", b"", round(s * 1e7)))
+    return lambda values, emit: _work(
+        values, lambda s: hashlib.pbkdf2_hmac("sha256", b"", b"", min(round(s * 1e7), 2**31 - 1))
+    )
 
 
 def make_fail():
@@ -134,4 +136,7 @@ if __name__ == "__main__":
         held_bytes=8 << 20,
     )
     options = Options(http=told.http, grpc=told.grpc, token=told.token, cors=tuple(told.cors), limits=bounds)
-    serve(MODELS, options, lambda line: sys.stderr.write(f"{line}\n"))
+    try:
+        serve(MODELS, options, lambda line: sys.stderr.write(f"{line}\n"))
+    except UsageError as error:
+        sys.exit(str(error))

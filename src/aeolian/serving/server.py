@@ -13,7 +13,7 @@ from aeolian.serving.limits import Limits
 from aeolian.serving.registry import Model
 from aeolian.serving.service import Service
 
-GRPC_GRACE_S = 2.0
+DRAIN_S = 2.0  # for requests under way when it is told to stop
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ async def _serve(models: list[Model], options: Options, tell: Callable[[str], No
     try:
         await _listen(service, options, tell)
     finally:
-        service.close()
+        await service.stop(0)
 
 
 async def _listen(service: Service, options: Options, tell: Callable[[str], None]) -> None:
@@ -71,6 +71,9 @@ async def _listen(service: Service, options: Options, tell: Callable[[str], None
                 await asyncio.sleep(0.01)
             tell("ready; Ctrl-C ends it")
             await stop.wait()
+            for server in servers:
+                server.should_exit = True
+            await service.stop(DRAIN_S)
     finally:
         for server in servers:
             server.should_exit = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
@@ -30,9 +31,12 @@ class Service:
         self.metrics = Metrics(lambda: self.workers.outstanding, lambda: self.workers.deaths)
         self._held = 0
 
-    def close(self) -> None:
-        """Ends the workers."""
-        self.workers.close()
+    async def stop(self, drain_s: float) -> None:
+        """Ends the workers, once nothing is outstanding or after `drain_s`."""
+        end_s = time.monotonic() + drain_s
+        while self.workers.outstanding and time.monotonic() < end_s:
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(self.workers.close)
 
     @contextlib.contextmanager
     def held(self, size: int) -> Iterator[None]:

@@ -5,7 +5,10 @@ error and its text. SIGINT stops what it is at. Models are made when they are fi
 """
 
 import logging
+import multiprocessing
+import os
 import signal
+import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -67,8 +70,17 @@ class _Stop:
             raise Stopped
 
 
+def _end_with_the_server() -> None:
+    """Ends this process when the server's has ended, whatever either is at."""
+    server = multiprocessing.parent_process()
+    assert server is not None
+    server.join()
+    os._exit(1)
+
+
 def work(pipe: Connection, models: list[Model]) -> None:
     """Answers what comes through `pipe` until it closes."""
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
     stop = _Stop()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     bench = Bench(models)

@@ -24,6 +24,7 @@ from aeolian.serving.registry import Model, Values
 log = logging.getLogger(__name__)
 START_S = 120.0
 _LOOK_S = 0.1
+_STOPPING = "the server is stopping."
 _SPAWN = multiprocessing.get_context("spawn")
 
 # What a job hears, on a thread of the pool: an output, None at its end, or why it failed.
@@ -49,7 +50,7 @@ class Workers:
         self._lock = threading.Lock()
         self._outstanding = 0
         self.deaths = 0
-        self._closed = False
+        self.closed = False
         self._seats = [_Seat(self, limits) for _ in range(limits.workers)]
         self._threads = [
             threading.Thread(target=self._serve, args=(seat,), name=f"worker-{number}", daemon=True)
@@ -69,7 +70,9 @@ class Workers:
             raise Busy(f"{self._outstanding} requests are being worked on or wait; try again.")
 
     def submit(self, job: Job) -> None:
-        """Puts a job into the queue. Raises `Busy` at once where it is full."""
+        """Puts a job into the queue. Raises `Busy` at once where it is full, `NotReady` when the server stops."""
+        if self.closed:
+            raise NotReady(_STOPPING)
         with self._lock:
             self.check_room()
             self._outstanding += 1
@@ -94,8 +97,8 @@ class Workers:
         return process, ours
 
     def close(self) -> None:
-        """Ends the processes, whatever they are at."""
-        self._closed = True
+        """Ends the processes, whatever they are at; their jobs hear that the server stops."""
+        self.closed = True
         for _ in self._threads:
             self._jobs.put(None)
         for seat in self._seats:
@@ -133,6 +136,8 @@ class _Seat:
         """Runs a job to its end; what is wrong, or None."""
         if job.called_off.is_set():
             return None
+        if self._pool.closed:
+            return NotReady(_STOPPING)
         if not job.model.apart:
             return self._run_here(job)
         try:
@@ -144,6 +149,8 @@ class _Seat:
             return self._listen(job, self._pipe)
         except (EOFError, OSError):
             self.end()
+            if self._pool.closed:
+                return NotReady(_STOPPING)
             self._pool.count_death()
             log.error("a worker died in %s; another takes its place", job.model.name)
             return NotReady(f"the worker that ran model {job.model.name!r} died; another has taken its place.")

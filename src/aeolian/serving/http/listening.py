@@ -67,7 +67,7 @@ def make_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=5,
         backlog=limits.connections,
     )
     return _Quiet(config)
