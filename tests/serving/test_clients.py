@@ -7,6 +7,7 @@ recorded/, byte for byte, and that is always asked.
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -123,3 +124,16 @@ def test_curl_asks_and_streams(real, tmp_path):
     refused = ["curl", "-sS", "-X", "POST", "-T", str(large), f"{real.url}/v2/models/generate/infer"]
     done = subprocess.run(refused, capture_output=True, text=True, check=False)
     assert "are the most" in done.stdout or done.returncode in (52, 55, 56)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_guides_commands_do_what_they_say(real):
+    block = re.findall(r"```bash\n(curl.*?)```", (ROOT / "docs" / "serving.md").read_text(), re.S)[0]
+    render, generate = re.findall(r"^curl.*?(?=^curl|\Z)", block, re.S | re.M)
+    for command in (render, generate):
+        typed = command.replace("localhost:8080", real.url)
+        done = subprocess.run(["bash", "-c", typed], cwd=ROOT, capture_output=True, check=True)
+        if command is render:
+            assert json.loads(done.stdout)["outputs"][0]["data"][0].startswith("UklGR")
+        else:
+            assert len(read_events(done.stdout)) > 512
