@@ -19,7 +19,7 @@ SPEC = {
     "input": {"pfs": {"repo": "songs", "glob": "/*"}},
 }
 NOT_HERE = ("aeolian.cli.music", "aeolian.cli.evaluate")  # stages have tests of their own
-ENDLESS = ("tend", "watch", "subscribe commit")
+ENDLESS = ("tend", "serve", "watch", "subscribe commit")
 ODD = [
     "", " ", "-", "--", "@", ":", "/", ".", "..", "/..", "a@b@c", "songs@", "@master", "songs@:/", ":/a", "%", "_", "*",
     "[", "\\", "'", '"', "\n", "\t", "\x1b[31m", "\x7f", "💥", "ﬀ", "é", "\udcff\udc80", "a\x00b", "{}", "[]",
