@@ -22,6 +22,7 @@ import symusic
 
 from aeolian.errors import InputError
 from aeolian.formats import smf, smf_scan
+from aeolian.formats.meter import Meter
 from aeolian.formats.smf_chunks import Chunks, find_chunks
 from aeolian.formats.tempo_map import TempoMap
 from aeolian.music.notes import Ints, Notes
@@ -29,6 +30,7 @@ from aeolian.music.pedal import PedalEvents, apply_sustain
 
 MAX_FILE_BYTES = 64 << 20
 MAX_HOURS = 168
+BOUNDARY_MARK = "continuation"
 DEFAULT_TICKS_PER_QUARTER = 480
 _LARGEST_TICK = 0x0FFFFFFF
 _SPAN_TICKS = 1 << 32
@@ -50,6 +52,13 @@ class Score:
 
     parts: list[Part]
     remarks: list[str] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
+    boundary_s: float | None = None  # where a continuation begins, if it is marked
+
+    @property
+    def drum_notes(self) -> int:
+        """How many notes are drums."""
+        return sum(len(part.notes) for part in self.parts if part.is_drum)
 
     def notes(self, *, sustain: bool = True) -> Notes:
         """The notes of all parts but drums, part after part.
@@ -74,16 +83,25 @@ def read_score(path: Path) -> Score:
     MAX_HOURS.
     """
     chunks = find_chunks(_content(path))
-    parts, tempos = _read_fast(chunks) or _read_exactly(chunks)
+    found = _read_fast(chunks) or _read_exactly(chunks)
+    parts, meter = found.parts, Meter(chunks.division, found.tempos, found.signatures)
     _check_duration(parts)
     remarks = [*chunks.remarks]
     if chunks.format == smf.FORMAT_OF_PATTERNS and len(chunks.tracks) > 1:
         remarks.append(f"its {len(chunks.tracks)} patterns (MIDI format 2) follow one another")
-    if still := sum(tempo == 0 for _, tempo in tempos):
+    if still := sum(tempo == 0 for _, tempo in found.tempos):
         remarks.append(f"{still} {'tempo' if still == 1 else 'tempos'} of 0 left out")
-    if drums := sum(len(part.notes) for part in parts if part.is_drum):
-        remarks.append(f"{drums} drum {'note' if drums == 1 else 'notes'} (channel 10) left out")
-    return Score(parts, remarks)
+    marks = np.array([tick for tick, text in found.markers if text == BOUNDARY_MARK], np.int64)
+    boundary_s = float(meter.tempo_map.seconds(marks)[0]) if len(marks) else None
+    score = Score(parts, remarks, meter, boundary_s)
+    if score.drum_notes:
+        remarks.append(say_drums(score.drum_notes))
+    return score
+
+
+def say_drums(count: int) -> str:
+    """That so many drum notes are no notes of a piano."""
+    return f"{count} drum {'note' if count == 1 else 'notes'} (channel 10) left out"
 
 
 def write_midi(
@@ -133,8 +151,18 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _read_fast(chunks: Chunks) -> tuple[list[Part], Sequence[tuple[int, int]]] | None:
-    """Parts and tempos by way of symusic, or None where it would not read what `_read_exactly` does."""
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What stands in a file: parts, and by tick tempos, time signatures and markers."""
+
+    parts: list[Part]
+    tempos: Sequence[tuple[int, int]]
+    signatures: Sequence[tuple[int, int, int]]
+    markers: Sequence[tuple[int, str]]
+
+
+def _read_fast(chunks: Chunks) -> _Found | None:
+    """All of it by way of symusic, or None where it would not read what `_read_exactly` does."""
     if chunks.format == smf.FORMAT_OF_PATTERNS or chunks.division.ticks_per_s or not smf_scan.is_plain(chunks):
         return None
     try:
@@ -157,14 +185,17 @@ def _read_fast(chunks: Chunks) -> tuple[list[Part], Sequence[tuple[int, int]]] |
             return None
         if len(struck.pitch):  # pretty_midi has no instrument without a note
             parts.append(_fast_part(track, struck, tempo_map))
-    return parts, tempos
+    signatures = [(one.time, one.numerator, one.denominator) for one in score.time_signatures]
+    return _Found(parts, tempos, signatures, [(mark.time, mark.text) for mark in score.markers])
 
 
-def _read_exactly(chunks: Chunks) -> tuple[list[Part], Sequence[tuple[int, int]]]:
+def _read_exactly(chunks: Chunks) -> _Found:
     midi = smf.put_in_sequence(smf.parse_chunks(chunks))
     tempos = midi.tempos
     tempo_map = TempoMap(chunks.division, tempos)
-    return [_exact_part(instrument, tempo_map) for instrument in smf.find_instruments(midi)], tempos
+    parts = [_exact_part(instrument, tempo_map) for instrument in smf.find_instruments(midi)]
+    signatures = sorted(one for track in midi.tracks for one in track.signatures)
+    return _Found(parts, tempos, signatures, sorted(mark for track in midi.tracks for mark in track.markers))
 
 
 def _check_duration(parts: list[Part]) -> None:

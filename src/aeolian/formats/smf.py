@@ -20,7 +20,7 @@ DRUM_CHANNEL = 9
 META, SYSEX, ESCAPE = 0xFF, 0xF0, 0xF7
 # The specification allows 28 bits in four bytes; mido reads what five hold, and so do we.
 _LARGEST_LENGTH = 0x7_FFFF_FFFF
-_TEMPO, _END_OF_TRACK = 0x51, 0x2F
+_TEMPO, _END_OF_TRACK, _SIGNATURE, _MARKER = 0x51, 0x2F, 0x58, 0x06
 _DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 _READ_KINDS = (NOTE_OFF, NOTE_ON, CONTROL_CHANGE, PROGRAM_CHANGE)
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
@@ -39,11 +39,16 @@ class ChannelEvent(NamedTuple):
 
 @dataclass
 class Track:
-    """One MTrk chunk: its channel events in file order, its tempos (tick, microseconds a quarter), and its end."""
+    """One MTrk chunk: its channel events in file order, its tempos (tick, microseconds a quarter), and its end.
+
+    Also its time signatures (tick, beats, of which note) and its markers (tick, text).
+    """
 
     events: list[ChannelEvent] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
     end_tick: int = 0
+    signatures: list[tuple[int, int, int]] = field(default_factory=list)
+    markers: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -210,6 +215,10 @@ def _read_system_event(data: bytes, position: int, begin: int, tick: int, track:
         return position, True
     if meta == _TEMPO and length == 3:
         track.tempos.append((tick, int.from_bytes(data[position : position + 3], "big")))
+    elif meta == _SIGNATURE and length >= 2 and position + 2 <= len(data):
+        track.signatures.append((tick, data[position], 1 << min(data[position + 1], 7)))
+    elif meta == _MARKER:
+        track.markers.append((tick, data[position : position + length].decode("utf-8", "replace")))
     return position + length, False
 
 

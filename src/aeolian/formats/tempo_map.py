@@ -46,6 +46,12 @@ class TempoMap:
         seconds: Floats = self._begins_s[segment] + self._scales_s[segment] * (ticks - self._starts[segment])
         return seconds
 
+    def ticks(self, seconds: Floats) -> Floats:
+        """The ticks [n], with fractions, at seconds [n] since the start."""
+        segment = np.searchsorted(self._begins_s, seconds, side="right") - 1
+        ticks: Floats = self._starts[segment] + (seconds - self._begins_s[segment]) / self._scales_s[segment]
+        return ticks
+
 
 def _tick_s(microseconds_per_quarter: int, ticks_per_quarter: int) -> float:
     """Seconds a tick, by way of beats a minute: pretty_midi rounds in this order."""

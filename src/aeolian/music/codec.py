@@ -140,6 +140,21 @@ def length_s(tokens: Tokens) -> float:
     return int((shifts - TIME_SHIFT.first_token + TIME_SHIFT.first_value).sum()) / STEPS_PER_SECOND
 
 
+def until(tokens: Tokens, seconds: float) -> Tokens:
+    """What of these events comes before so many seconds, with what ends there, and the time until then."""
+    is_shift = (tokens >= TIME_SHIFT.first_token) & (tokens < TIME_SHIFT.end_token)
+    shifts = np.where(is_shift, tokens.astype(np.int64) - TIME_SHIFT.first_token + TIME_SHIFT.first_value, 0)
+    ends, last = np.cumsum(shifts), round(seconds * STEPS_PER_SECOND)
+    begins = (tokens < NOTE_ON.end_token) | (tokens >= TIME_SHIFT.end_token)
+    beyond = np.flatnonzero((ends > last) | ((ends == last) & begins))
+    if not len(beyond):
+        return tokens
+    first = int(beyond[0])
+    rest = last - int(ends[first] - shifts[first])
+    shift = [TIME_SHIFT.first_token + rest - TIME_SHIFT.first_value] if rest else []
+    return np.concatenate([tokens[:first], np.array(shift, np.int16)])
+
+
 def _check(notes: Notes) -> None:
     if notes.onset_s.min() < 0 or notes.offset_s.min() < 0:
         raise ValueError("notes cannot start or end before 0 s")

@@ -13,14 +13,15 @@ from aeolian.stages.continuing import Manner, Take, distance_from, go_on
 from aeolian.stages.folders import input_files, output_folder, whole_file
 from aeolian.stages.forked import in_processes
 from aeolian.stages.options import option
+from aeolian.stages.primes import beginning, read_amount, read_goal
 from aeolian.stages.progress import Report, progress
 from aeolian.stages.report import StageReport, in_worker
 from aeolian.stages.shipped_models import find_model
+from aeolian.stages.songs import faded, notes_after, remarks_of, write_page
 from aeolian.transcription.threads import available_threads
 
 if TYPE_CHECKING:
     from aeolian.music.codec import Tokens
-    from aeolian.music.notes import Notes
     from aeolian.transformer.config import ModelConfig
     from aeolian.transformer.folding import Folded
     from aeolian.transformer.guides import Wishes
@@ -53,7 +54,7 @@ class Config:
     max_seq: int | None = option(None, help="Context in tokens, at most (and by default) the model's.", minimum=2)
     beam: int = option(0, help="Width of a beam search instead of sampling; 0 or 1 samples.", minimum=0, maximum=64)
     mode: str = option("dec", help="How to generate; there is one way, dec, decoding.", choices=("dec",))
-    prime: int = option(0, help="How many of the seed's events to go on from; 0 for all.", minimum=0)
+    prime: str = option("0", help="How much of the seed to go on from: events, or 30s, or 8bars; 0 for all.")
     temperature: float = option(1.0, help="Below 1 safer, above 1 wilder; 0 the likeliest.", minimum=0.0, maximum=10.0)
     top_k: int = option(0, help="Draw from the k likeliest events only; 0 from all.", minimum=0)
     top_p: float = option(0.95, help="Draw from the likeliest events that hold this share.", minimum=0.0, maximum=1.0)
@@ -107,6 +108,7 @@ class Config:
     )
     seed: int = option(0, help="Of the random numbers: the same seed gives the same music.", minimum=0)
     continuation_only: bool = option(False, help="Leave the seed's own notes out of what is written.")
+    fade_in: float = option(0.0, help="Seconds over which the continuation grows to its loudness.", minimum=0.0)
 
 
 def run(config: Config) -> None:
@@ -140,6 +142,7 @@ def _check(config: Config) -> None:
     if config.beam > 1 and (config.samples > 1 or leaning):
         other = f"--{leaning[0]}" if leaning else "--samples"
         raise UsageError(f"--beam and {other} do not go together.", remedy="A beam finds one song; leave one away.")
+    read_amount(config.prime)
     wishes_of(config).guides(np.empty(0, np.int16))
 
 
@@ -214,31 +217,38 @@ def _generate(
     Raises InputError if the seed cannot be read.
     """
     from aeolian.formats.midi import Score, read_score, write_midi
-    from aeolian.music.codec import decode, encode
+    from aeolian.formats.song_midi import write_song
+    from aeolian.music.codec import decode, encode, length_s
 
     score = read_score(source) if source else Score([])
     seed_events = encode(score.notes())
-    prime = seed_events[: config.prime or None]
+    prime = beginning(config.prime, seed_events, score.meter)
     if source and not len(prime):
         log.info("generate: %s has no notes: the music starts from nothing", source.name)
     takes = continuations(config, model, matrices, prime, show, processes)
-    songs = [decode(np.concatenate([prime, take.events])) for take in takes]
-    if config.continuation_only:
-        songs = [notes_after(notes, prime) for notes in songs]
-    if not all(len(notes) for notes in songs):
+    boundary_s = length_s(prime)
+    songs = [faded(decode(np.concatenate([prime, take.events])), boundary_s, config.fade_in) for take in takes]
+    if not all(len(notes) for notes in (notes_after(song, prime) for song in songs)):
         raise InputError("nothing was played: the model wrote no complete note.")
     written: list[Path] = []
     for number, notes in enumerate(songs, start=1):
         path = target if len(songs) == 1 else target.with_name(f"{target.stem}-{number}{target.suffix}")
         with whole_file(path) as partial:
-            write_midi(partial, notes)
+            if config.continuation_only or not len(prime):
+                write_midi(partial, notes_after(notes, prime))
+            else:
+                write_song(partial, score, boundary_s, notes)
         written += [path, *_rendered(config, path)]
+    if len(songs) > 1 and not in_worker():
+        written.append(write_page(target, prime, songs, takes, is_alone=config.continuation_only))
     return written, {
         "seed_events": len(prime),
         "new_events": config.length,
         "notes": sum(map(len, songs)),
         "seconds": round(sum(notes.end_s for notes in songs), 2),
-        "remarks": score.remarks,
+        "boundary_s": 0.0 if config.continuation_only else round(boundary_s, 2),
+        "distances": [round(take.distance, 3) if np.isfinite(take.distance) else None for take in takes],
+        "remarks": remarks_of(score, config.continuation_only or not len(prime)),
     }
 
 
@@ -278,7 +288,7 @@ def manner_of(config: Config, prime: "Tokens") -> Manner:
     seed = like(prime)
     rest_s = max(1, min(int(seed.longest_rest_s + 0.999), 10)) if seed and config.steer else 1
     candidates = config.candidates or (CANDIDATES if config.steer and seed and config.temperature else 1)
-    goal = _goal(config.bridge_to) if config.bridge_to else None
+    goal = read_goal(config.bridge_to) if config.bridge_to else None
     if goal is not None:
         candidates = config.samples if config.samples > 1 else BRIDGES
     return Manner(
@@ -329,28 +339,3 @@ def wishes_of(config: Config) -> "Wishes":
         pitch_classes=PITCH_CLASSES if steer and not config.key else 0.0,
         returns=RETURNS if steer and config.returns else 0.0,
     )
-
-
-def _goal(path: Path) -> "Tokens":
-    """The events to lead over to. Raises UsageError if there are none."""
-    from aeolian.formats.midi import read_score
-    from aeolian.music.codec import encode
-
-    try:
-        score = read_score(path)
-        goal = encode(score.notes())
-    except (InputError, OSError) as error:
-        raise UsageError(f"--bridge_to {path} cannot be read: {error}.") from None
-    if not len(goal):
-        raise UsageError(f"--bridge_to {path} has no notes to lead over to.")
-    for remark in score.remarks:
-        log.warning("generate: %s: %s", path, remark)
-    return goal
-
-
-def notes_after(notes: "Notes", prime: "Tokens") -> "Notes":
-    """The notes that start where the prime ends or later, moved to start at 0."""
-    from aeolian.music.codec import length_s
-
-    end_s = length_s(prime)
-    return notes.take(notes.onset_s >= end_s - 1e-6).shifted(-end_s)

@@ -104,7 +104,7 @@ def render_file(
                 writer.write(block)
         if config.picture:
             with whole_file(picture) as partial_picture:
-                piano_roll.draw(partial_picture, notes, title=source.stem)
+                piano_roll.draw(partial_picture, notes, title=source.stem, seed_end_s=score.boundary_s)
     return [wav.name] + ([picture.name] if config.picture else []), {
         "notes": len(notes),
         "duration_s": round(frames / config.sample_rate, 3),

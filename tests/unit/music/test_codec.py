@@ -101,3 +101,13 @@ def test_any_tokens_decode_to_possible_notes(tokens: list[int]) -> None:
     notes = decode(tokens)
     assert np.all(notes.offset_s > notes.onset_s)
     assert np.all((notes.velocity >= 1) & (notes.velocity <= 127))
+
+
+def test_events_until_a_time_keep_what_ends_then_and_leave_what_begins() -> None:
+    from aeolian.music.codec import length_s, until
+
+    tokens = np.array([370, 60, 255 + 50, 128 + 60, 62, 255 + 80, 128 + 62], np.int16)
+    assert until(tokens, 0.5).tolist() == [370, 60, 255 + 50, 128 + 60]
+    assert until(tokens, 0.9).tolist() == [370, 60, 255 + 50, 128 + 60, 62, 255 + 40]
+    assert until(tokens, 5.0).tolist() == tokens.tolist()
+    assert (length_s(until(tokens, 0.9)), length_s(tokens)) == (0.9, 1.3)

@@ -13,7 +13,7 @@ import pytest
 from with_drums import write_with_drums
 
 from aeolian.errors import InputError, UsageError
-from aeolian.formats.midi import read_midi, write_midi
+from aeolian.formats.midi import read_midi, read_score, write_midi
 from aeolian.music.notes import Notes
 from aeolian.stages.generate import Config, run
 from aeolian.transformer.config import CONFIG_NAME, FORMAT, ModelConfig, preset
@@ -101,6 +101,14 @@ def test_samples_are_numbered_and_each_is_what_it_is_alone(model: Path, seed: Pa
     assert written[0] == first
     assert len(set(written)) == 3
     assert not (tmp_path / "s.mid").exists()
+    page = (tmp_path / "s-takes.html").read_text()
+    data = json.loads(page.split('id="takes">')[1].split("</script>")[0])
+    assert [take["name"] for take in data["takes"]] == ["s-1.mid", "s-2.mid", "s-3.mid"]
+    assert data["boundary"] == pytest.approx(SEED.end_s, abs=0.011)
+    assert sum(take["nearest"] for take in data["takes"]) == 1
+    for take, path in zip(data["takes"], sorted(tmp_path.glob("s-?.mid")), strict=True):
+        assert [note[2] for note in take["notes"]] == read_midi(path).sorted().pitch.tolist()
+    assert "http" not in page and "src=" not in page  # nothing is fetched
 
 
 def test_without_a_seed_music_comes_from_nothing_into_a_folder_of_its_own(
@@ -116,20 +124,87 @@ def test_songs_are_also_written_as_sound_and_picture(model: Path, seed: Path, tm
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["song.mid", "song.png", "song.wav"]
 
 
-def test_drums_of_a_seed_are_left_out_and_said(
+def test_drums_of_a_seed_are_kept_and_it_is_said(
     model: Path, seed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "seeds").mkdir()
     write_with_drums(tmp_path / "seeds" / "band.mid", SEED, drums=5)
-    said = "5 drum notes (channel 10) left out"
-    assert play(model, tmp_path / "seeds" / "band.mid", tmp_path / "band.mid") == play(model, seed, tmp_path / "a.mid")
+    said = "its 2 parts, 5 drum notes among them, are kept as they are; the piano goes on alone"
+    play(model, tmp_path / "seeds" / "band.mid", tmp_path / "band.mid")
+    play(model, seed, tmp_path / "a.mid")
     assert f"band.mid: {said}" in caplog.text
+    band = read_score(tmp_path / "band.mid")
+    assert [len(part.notes) for part in band.parts if part.is_drum] == [5]
+    # The same is played to it as to the piano alone.
+    assert band.notes().sorted().pitch.tolist() == read_midi(tmp_path / "a.mid").sorted().pitch.tolist()
     run(Config(model, tmp_path / "seeds", tmp_path / "out", length=100))
     (entry,) = json.loads((tmp_path / "out" / "report.json").read_text())["inputs"]
     assert entry["details"]["remarks"] == [said]
-    assert f"generate: band.mid: {said}" in caplog.text
+    left_out = "5 drum notes (channel 10) left out"
+    play(model, tmp_path / "seeds" / "band.mid", tmp_path / "alone.mid", continuation_only=True)
+    assert f"band.mid: {left_out}" in caplog.text
     play(model, seed, tmp_path / "b.mid", bridge_to=tmp_path / "seeds" / "band.mid", samples=2)
-    assert f"{tmp_path / 'seeds' / 'band.mid'}: {said}" in caplog.text
+    assert f"{tmp_path / 'seeds' / 'band.mid'}: {left_out}" in caplog.text
+
+
+def test_the_boundary_is_marked_in_the_song_and_told_in_the_report(model: Path, seed: Path, tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "1.mid").write_bytes(seed.read_bytes())
+    play(model, tmp_path / "seeds", tmp_path / "out")
+    (entry,) = json.loads((tmp_path / "out" / "report.json").read_text())["inputs"]
+    assert entry["details"]["boundary_s"] == pytest.approx(SEED.end_s, abs=0.011)
+    assert read_score(tmp_path / "out" / "1.mid").boundary_s == pytest.approx(SEED.end_s, abs=0.011)
+    assert len(entry["details"]["distances"]) == 1 and entry["details"]["distances"][0] > 0
+
+
+@pytest.mark.parametrize(("prime", "notes", "boundary_s"), [("1.5s", 6, 1.5), ("2bars", 16, 4.0), ("1bar", 8, 2.0)])
+def test_a_prime_is_told_in_seconds_or_bars(
+    model: Path, seed: Path, tmp_path: Path, prime: str, notes: int, boundary_s: float
+) -> None:
+    play(model, seed, tmp_path / "a.mid", prime=prime)
+    song = read_score(tmp_path / "a.mid")
+    assert song.boundary_s == pytest.approx(boundary_s, abs=0.002)
+    before = song.notes().take(song.notes().onset_s < boundary_s - 0.001)
+    assert before.sorted().pitch.tolist() == SEED.pitch[:notes].tolist()
+    assert len(song.notes()) > notes
+
+
+@pytest.mark.parametrize("prime", ["8 beats", "1.5bars", "-3", "x", "", "s"])
+def test_a_prime_that_is_none_is_refused(model: Path, seed: Path, tmp_path: Path, prime: str) -> None:
+    with pytest.raises(UsageError, match="is no part of a seed"):
+        play(model, seed, tmp_path / "a.mid", prime=prime)
+
+
+def test_a_continuation_is_faded_in(model: Path, seed: Path, tmp_path: Path) -> None:
+    for name, fade_s in (("plain", 0.0), ("faded", 1000.0)):
+        play(model, seed, tmp_path / f"{name}.mid", fade_in=fade_s)
+    plain, faded = (read_midi(tmp_path / f"{name}.mid").sorted() for name in ("plain", "faded"))
+    assert faded.velocity[:24].tolist() == plain.velocity[:24].tolist()
+    np.testing.assert_allclose(faded.velocity[24:], plain.velocity[24:] / 4, atol=1.5)
+
+
+def test_what_is_asked_for_beats_what_the_seed_is_like(model: Path, seed: Path, tmp_path: Path) -> None:
+    without = play(model, seed, tmp_path / "a.mid", steer=False)
+    assert without != play(model, seed, tmp_path / "b.mid")
+    asked = {"density": 0, "polyphony": 0, "loudness": 0, "register": False, "key": "none", "returns": False}
+    assert play(model, seed, tmp_path / "c.mid", candidates=1, **asked) == without
+    play(model, seed, tmp_path / "soft.mid", loudness=10, continuation_only=True, candidates=1)
+    play(model, seed, tmp_path / "loud.mid", loudness=120, continuation_only=True, candidates=1)
+    soft, loud = (read_midi(tmp_path / f"{name}.mid").velocity.mean() for name in ("soft", "loud"))
+    assert soft < 40 < 90 < loud
+
+
+def test_the_candidate_taken_is_the_nearest_of_them(model: Path, seed: Path, tmp_path: Path) -> None:
+    def distances(name: str, **options: object) -> list[float]:
+        play(model, seed.parent / "seeds", tmp_path / name, **options)
+        (entry,) = json.loads((tmp_path / name / "report.json").read_text())["inputs"]
+        return list(entry["details"]["distances"])
+
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "1.mid").write_bytes(seed.read_bytes())
+    every = distances("each", samples=4, candidates=1)
+    assert distances("best", candidates=4) == pytest.approx([min(every)], abs=2e-3)
+    assert len(set(every)) == 4
 
 
 def test_a_bridge_leads_over_to_another_song(model: Path, seed: Path, tmp_path: Path) -> None:

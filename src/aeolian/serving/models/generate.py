@@ -12,8 +12,9 @@ from aeolian.music.codec import Tokens, decode, encode
 from aeolian.serving.models.sound import file_bytes, folder
 from aeolian.serving.registry import Emit, Function, Values
 from aeolian.stages.continuing import random_numbers
-from aeolian.stages.generate import DEFAULT_MODEL, notes_after
+from aeolian.stages.generate import DEFAULT_MODEL
 from aeolian.stages.shipped_models import shipped_models
+from aeolian.stages.songs import notes_after
 from aeolian.transformer.decoding import Decoder
 from aeolian.transformer.folding import folded
 from aeolian.transformer.loading import load_model
