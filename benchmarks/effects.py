@@ -1,14 +1,14 @@
 """Effects beside pedalboard: the same effect on the same sound, in times real time; and the loudness beside pyloudnorm.
 
-    .venv/bin/python benchmarks/effects.py [--seconds 30] [--rounds 3]
+    .venv/bin/python benchmarks/effects.py [--seconds 20] [--rounds 5]
 
 pedalboard (GPL) and pyloudnorm get an environment of their own, from requirements/peers/pedalboard.txt; where it cannot
 be had, that is said, and ours are measured alone. Stereo noise at 44.1 kHz in float32, in memory; one thread of one
-process each, warm; by the processor's own clock, so that other work here does not count; best of the rounds.
+process each, warm, in turn; by the processor's own clock, so that other work here does not count; best of the rounds.
 """
 
 import argparse
-import json
+import math
 import os
 import subprocess
 import sys
@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 from support.peers import environment
+
+from aeolian.effects import Chain, parse_chain
 
 RATE_HZ = 44_100
 # Our chain, and what of pedalboard or pyloudnorm is the same or the nearest.
@@ -48,19 +50,20 @@ PAIRS = [
 ]
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PEER = """
-import json, sys, time
+import sys, time
 import numpy as np
 import pedalboard, pyloudnorm
 from pedalboard import *
 
-path, rate, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+path, rate = sys.argv[1], int(sys.argv[2])
 sound = np.ascontiguousarray(np.load(path).T)
 
 def loudness():
     meter = pyloudnorm.Meter(rate)
     return pyloudnorm.normalize.loudness(sound.T, meter.integrated_loudness(sound.T), -23.0)
 
-for expression in json.loads(sys.argv[4]):
+print("ready", flush=True)
+for expression in map(str.strip, sys.stdin):
     if expression == "time_stretch":
         work = lambda: pedalboard.time_stretch(sound, rate, 1 / 1.25)
     elif expression == "pyloudnorm":
@@ -68,59 +71,64 @@ for expression in json.loads(sys.argv[4]):
     else:
         board = eval(expression)
         work = lambda: board(sound, rate, reset=True)
+    start_s = time.process_time()
     work()
-    seconds = []
-    for _ in range(rounds):
-        start_s = time.process_time()
-        work()
-        seconds.append(time.process_time() - start_s)
-    print(expression, min(seconds), sep="\\t", flush=True)
+    print(time.process_time() - start_s, flush=True)
 """
 
 
-def ours_s(sound: np.ndarray, rounds: int) -> dict[str, float]:
-    from aeolian.effects import parse_chain
+class Peer:
+    """pedalboard and pyloudnorm in a process of their own, asked for one run at a time."""
 
-    best = {}
-    for text, _ in PAIRS:
-        chain, seconds = parse_chain(text), []
-        for _ in range(rounds + 1):
-            start_s = time.process_time()
-            chain.process(sound, RATE_HZ)
-            seconds.append(time.process_time() - start_s)
-        best[text] = min(seconds[1:])
-    return best
+    def __init__(self, home: Path, sound: np.ndarray, folder: Path) -> None:
+        np.save(folder / "sound.npy", sound)
+        command = [str(home / "python"), "-c", PEER, str(folder / "sound.npy"), str(RATE_HZ)]
+        self._process = subprocess.Popen(
+            command, env=os.environ | SINGLE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._process.stdout.readline()
+
+    def run_s(self, expression: str) -> float:
+        self._process.stdin.write(f"{expression}\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
 
 
-def peers_s(path: Path, rounds: int) -> dict[str, float]:
-    peer = environment("pedalboard")
-    if peer is None:
-        return {}
-    wanted = json.dumps([expression for _, expression in PAIRS if expression])
-    command = [str(peer / "python"), "-c", PEER, str(path), str(RATE_HZ), str(rounds), wanted]
-    done = subprocess.run(command, env=os.environ | SINGLE, capture_output=True, text=True, check=True)
-    return {name: float(seconds) for name, seconds in (line.split("\t") for line in done.stdout.splitlines())}
+def run_s(chain: Chain, sound: np.ndarray) -> float:
+    start_s = time.process_time()
+    chain.process(sound, RATE_HZ)
+    return time.process_time() - start_s
+
+
+def measure(sound: np.ndarray, duration_s: int, rounds: int, peer: Peer | None) -> None:
+    for text, expression in PAIRS:
+        chain, ours, theirs = parse_chain(text), [], []
+        for _ in range(rounds + 1):  # the first warms up
+            ours.append(run_s(chain, sound))
+            theirs.append(peer.run_s(expression) if peer and expression else math.inf)
+        mine, other = duration_s / min(ours[1:]), duration_s / min(theirs[1:])
+        print(f"{text:<68} {mine:>8,.0f} " + (f"{other:>8,.0f} {mine / other:>6.2f}" if other else ""), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     shape = (RATE_HZ * options.seconds, 2)
     sound = (np.random.default_rng(0).standard_normal(shape) * 0.1).astype(np.float32)
-    ours = ours_s(sound, options.rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sound.npy"
-        np.save(path, sound)
-        peers = peers_s(path, options.rounds)
+    home = environment("pedalboard")
     print(f"{options.seconds} s of stereo at {RATE_HZ} Hz, times real time (of one core), best of {options.rounds}")
     print(f"{'chain':<68} {'aeolian':>8} {'peer':>8} {'ratio':>6}")
-    for text, expression in PAIRS:
-        mine = options.seconds / ours[text]
-        theirs = options.seconds / peers[expression] if expression in peers else None
-        shown = f"{theirs:>8,.0f} {mine / theirs:>6.2f}" if theirs else f"{'':>8} {'':>6}"
-        print(f"{text:<68} {mine:>8,.0f} {shown}")
+    with tempfile.TemporaryDirectory() as folder:
+        peer = Peer(home, sound, Path(folder)) if home else None
+        measure(sound, options.seconds, options.rounds, peer)
+        if peer:
+            peer.close()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from aeolian.effects.samples import (
     Planar,
     Queue,
     Samples,
+    check_finite,
     check_format,
     check_samples,
     to_planar,
@@ -119,12 +120,22 @@ class Stream:
             self._waiting.put(to_planar(samples[start:end]))
             start = end
             if self._waiting.frames == BLOCK_FRAMES:
-                yield self._line.process(self._waiting.take(BLOCK_FRAMES))
+                yield self._send(BLOCK_FRAMES)
 
     def _finish(self) -> Iterator[Planar]:
         if self._waiting.frames:
-            yield self._line.process(self._waiting.take(BLOCK_FRAMES))
-        yield from self._line.flush()
+            yield self._send(BLOCK_FRAMES)
+        rest = self._line.flush()
+        while True:
+            with np.errstate(over="ignore", invalid="ignore"):
+                block = next(rest, None)
+            if block is None:
+                return
+            yield check_finite(block)
+
+    def _send(self, frames: int) -> Planar:
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is checked
+            return check_finite(self._line.process(self._waiting.take(frames)))
 
 
 class Line(Processor):

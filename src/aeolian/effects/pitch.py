@@ -12,7 +12,7 @@ import numpy as np
 from python_stretch.Signalsmith import Stretch as Signalsmith
 
 from aeolian.effects.effect import Effect, Processor, Whole, number
-from aeolian.effects.samples import Planar, cut, join
+from aeolian.effects.samples import Planar, check_finite, cut, join
 
 _SEED = 0
 
@@ -44,7 +44,7 @@ class Stretch(Effect):
 
 
 def _stretched(blocks: list[Planar], sample_rate_hz: int, semitones: float, length_ratio: float) -> Iterator[Planar]:
-    sound = join(blocks, len(blocks[0]))
+    sound = check_finite(join(blocks, len(blocks[0])))
     blocks.clear()  # the sound is large: once is enough
     frames = round(sound.shape[1] * length_ratio)
     worker = Signalsmith(_SEED)

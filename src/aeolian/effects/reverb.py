@@ -78,8 +78,7 @@ class _Combs:
 
     def __init__(self, delays: list[int], feedback: np.float32, damping: float) -> None:
         self._delays, self._longest, self._shortest = delays, max(delays), min(delays)
-        self._feedback = feedback
-        self._pass = np.float32(1 - damping)
+        self._feedback = feedback * np.float32(1 - damping)
         self._steps = _doublings(damping, _NEGLIGIBLE)
         self._reach = sum(step for step, _ in self._steps)
         self._line = np.zeros((len(delays), self._reach + self._longest), np.float32)
@@ -90,8 +89,7 @@ class _Combs:
         line = np.concatenate([self._line, np.empty((len(self._delays), frames), np.float32)], axis=1)
         for start in range(0, frames, self._shortest):
             end = min(start + self._shortest, frames)
-            fed = self._damp(line[:, start : reach + end])
-            fed *= self._feedback
+            fed = self._damp(line[:, start : reach + end]) * self._feedback
             fed += heard[start:end]
             for row, delay in enumerate(self._delays):
                 line[row, reach + delay + start : reach + delay + end] = fed[row]
@@ -100,12 +98,12 @@ class _Combs:
         return line[:, reach : reach + frames]
 
     def _damp(self, rows: Planar) -> Planar:
-        """Give the low-pass of first order of all but the first `_reach` frames."""
+        """Give the low-pass of all but the first `_reach` frames, before its factor of 1 - damping."""
         for step, factor in self._steps:
             earlier = rows[:, :-step] * factor
             earlier += rows[:, step:]
             rows = earlier
-        return rows * self._pass
+        return rows
 
 
 class _AllPass:

@@ -15,9 +15,10 @@ Samples = npt.NDArray[np.float32]
 Planar = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.float64]
 
-BLOCK_FRAMES = 8192
+BLOCK_FRAMES = 16_384
 LOUDEST = 1e6
 """More than this is no sound, and a chain of effects could make infinity of it."""
+_LARGEST = np.finfo(np.float32).max
 MAX_CHANNELS = 64
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 768_000
 
@@ -53,6 +54,15 @@ def check_samples(samples: npt.ArrayLike, channels: int, first_frame: int = 0) -
             remedy="Replace what is not a number by 0, and divide PCM by its full scale.",
         )
     return array
+
+
+def check_finite(block: Planar) -> Planar:
+    """Give a block that effects made. Raises `InputError` if they made it louder than float32 can say."""
+    if block.size and not (block.min() >= -_LARGEST and block.max() <= _LARGEST):
+        raise InputError(
+            "becomes louder within the chain than a number can say.", remedy="Lower the gains of its effects."
+        )
+    return block
 
 
 def to_planar(samples: npt.NDArray[np.floating]) -> Planar:

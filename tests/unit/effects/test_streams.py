@@ -161,6 +161,14 @@ def test_a_sound_that_is_none_is_refused_with_the_place(sound: np.ndarray, said:
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("after", ["dry", "pitch 7", "limit", "reverb", "loudness", "mix(dry, -1: delay)"])
+@pytest.mark.filterwarnings("error")
+def test_a_chain_that_makes_more_than_a_number_can_say_is_refused(after: str) -> None:
+    loud = parse_chain(f"{' | '.join(['gain 120'] * 7)} | {after}")
+    with pytest.raises(InputError, match="becomes louder within the chain than a number can say"):
+        loud.process(noise(RATE_HZ), RATE_HZ)
+
+
 def test_the_place_of_a_bad_sample_is_that_in_the_whole_stream() -> None:
     stream = parse_chain("gain 0").stream(RATE_HZ, 1)
     stream.process(np.zeros((100, 1), np.float32))
