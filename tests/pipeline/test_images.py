@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = sorted(path.name.removesuffix(".Dockerfile") for path in (ROOT / "dockerfiles").glob("*.Dockerfile"))
 CLIP = ROOT / "samples" / "audio" / "Glass Rain.mp3"
 SEED = ROOT / "samples" / "midi" / "1.mid"
+CHAIN = ROOT / "samples" / "chains" / "novice-dj.txt"
 SMALL = {"epochs": 1, "max_seq": 64, "num_layers": 1, "d_model": 32, "num_heads": 2}
 ARGUMENTS = [f"--arg=music-transformer:--{flag}={value}" for flag, value in SMALL.items()]
 ARGUMENTS.append("--arg=generated-music:--length=64")
@@ -36,6 +37,7 @@ STAGES = [
     "music-transformer",
     "generated-music",
     "rendered-music",
+    "finished-music",
 ]
 CODE = """
 import hashlib, pathlib
@@ -113,11 +115,12 @@ def contents(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A store for each executor, after all six stages have run on one clip and one seed."""
+    """A store for each executor, after all seven stages have run on one clip, one seed and one chain of effects."""
     made = {name: tmp_path_factory.mktemp(name) for name in ("process", "docker")}
     for executor, home in made.items():
         succeed(home, "up", "pipelines/", *ARGUMENTS, "--no-run", executor=executor)
         succeed(home, "put", "file", "seeds@master", "-f", SEED, "--no-run", executor=executor)
+        succeed(home, "put", "file", "chains@master", "-f", CHAIN, "--no-run", executor=executor)
         succeed(home, "put", "file", "audio-unprocessed@master", "-f", CLIP, executor=executor)
     return made
 
