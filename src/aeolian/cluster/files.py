@@ -3,7 +3,9 @@
 import contextlib
 import os
 import secrets
+import tarfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +21,7 @@ from aeolian.platform.protocol import Report
 from aeolian.platform.records import File, Put
 from aeolian.platform.sources.opening import accept, open_item
 from aeolian.platform.sources.selection import Item
+from aeolian.platform.sources.streams import as_file
 
 _BLOCK_BYTES = 1 << 20
 _GLOB_SIGNS = frozenset("*?[]{}!()@+^")
@@ -109,15 +112,24 @@ class ClusterFiles:
         if len(found) == 1 and found[0].path == folder.path:
             self.get_file(folder, target)
             return 1
-        start = len(folder.path.rstrip("/")) + 1
+        wanted = {each.path: each.size for each in found}
         target.mkdir(parents=True, exist_ok=True)
-        for each in found:
-            place = target / each.path[start:]
-            if not place.resolve().is_relative_to(target.resolve()):
-                raise UsageError(f"{each.path} would leave {target}.", remedy="Nothing of it was written.")
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _write(self.read_file(Address(folder.repo, each.commit, each.path)), place, size=each.size)
+        # Of the commit that was walked, should the branch have moved on: all files as one stream.
+        place = Address(folder.repo, found[0].commit, folder.path) if found else folder
+        for path, content in self._read_folder(place) if found else ():
+            if path in wanted:
+                _write(content, _place_in(target, path, folder.path), size=wanted.pop(path))
+        if wanted:
+            raise UsageError(f"{len(wanted)} files did not come, {next(iter(wanted))} first.", remedy="Get it again.")
         return len(found)
+
+    def _read_folder(self, folder: Address) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield path and content of every file below a folder; the content is to be read before the next."""
+        answers = self._pachd.stream(self._pachd.pfs.get_file_tar, file=file_of(folder))
+        with tarfile.open(fileobj=as_file(each.value for each in answers), mode="r|") as tar:
+            for member in tar:
+                if member.isfile() and (file := tar.extractfile(member)) is not None:
+                    yield f"/{member.name.lstrip('/')}", iter(partial(file.read, _BLOCK_BYTES), b"")
 
     def list_files(self, folder: Address) -> list[File]:
         """Return what is directly in a folder."""
@@ -162,6 +174,15 @@ class ClusterFiles:
     def _modify(self, place: Address, request: Any) -> None:
         requests = [pfs.ModifyFileRequest(set_commit=commit_of(place)), request]
         self._pachd.call(self._pachd.pfs.modify_file, request_iterator=iter(requests))
+
+
+def _place_in(target: Path, path: str, folder: str) -> Path:
+    """Return where a file of `folder` goes below `target`, in a folder that is there. Raises `UsageError` outside."""
+    place = target / path[len(folder.rstrip("/")) + 1 :]
+    if not place.resolve().is_relative_to(target.resolve()):
+        raise UsageError(f"{path} would leave {target}.", remedy="It was not written.")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 class _IsFolder(UsageError):

@@ -1,10 +1,9 @@
 """Files into a repo: put, copied, deleted."""
 
-import io
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -30,9 +29,10 @@ from aeolian.errors import StorageError, UsageError
 from aeolian.platform.addresses import Address
 from aeolian.platform.sources.opening import accept, open_item
 from aeolian.platform.sources.selection import Item
+from aeolian.platform.sources.streams import as_file
 
 if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
+    pass
 
 _MANY = 256
 _NO_PATH = "-"  # what no absolute path begins with
@@ -111,7 +111,7 @@ def _join(store: Store, repo: str, branch: str, entries: Sequence[Entry], intake
         old = joined.get(entry.path) or store.trees.get(tree, entry.path)
         if old is not None:
             both = itertools.chain(store.objects.read(old.object), store.objects.read(entry.object))
-            entry = Entry(entry.path, *intake.add_stream(_as_file(both)))
+            entry = Entry(entry.path, *intake.add_stream(as_file(both)))
             intake.flush()
         joined[entry.path] = entry
     return joined
@@ -200,31 +200,6 @@ def copy_path(store: Store, source: Address, target: Address, *, append: bool = 
         moved = [Entry((target.path.rstrip("/") + entry.path[start:]) or "/", *entry[1:]) for entry in found]
         joined = _join(store, target.repo, target.reference, moved, intake) if append else {e.path: e for e in moved}
         return commit_files(store, target.repo, target.reference, joined), len(joined)
-
-
-class _Blocks(io.RawIOBase):
-    """Blocks of bytes, to be read as a file."""
-
-    def __init__(self, blocks: Iterable[bytes]) -> None:
-        self._blocks, self._rest = iter(blocks), b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: "Buffer") -> int:
-        while not self._rest:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._rest = block
-        view = memoryview(target).cast("B")
-        count = min(len(view), len(self._rest))
-        view[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
-
-
-def _as_file(blocks: Iterable[bytes]) -> BinaryIO:
-    return io.BufferedReader(_Blocks(blocks))
 
 
 def remember_names(store: Store, repo: str, renamed: Mapping[str, str]) -> None:
