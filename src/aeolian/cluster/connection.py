@@ -97,7 +97,8 @@ class Connection:
     def _explain(self, error: Any) -> AeolianError:
         code, said = error.code(), clean(str(error.details()))
         where = f"{self.context.address} (context {self.context.name})"
-        if code == grpc.StatusCode.UNAVAILABLE:
+        # A pachd calls unavailable too what is not finished yet.
+        if code == grpc.StatusCode.UNAVAILABLE and "not finished" not in said:
             return AeolianError(f"The connection to {where} was lost: {said}.", remedy=self._remedy())
         if code == grpc.StatusCode.UNAUTHENTICATED or "no authentication token" in said or "expired" in said:
             return UsageError(f"{where} does not know you: {said}.", remedy="Log in: pachctl auth login")
