@@ -12,6 +12,7 @@ from aeolian.evaluation.continuation import (
     measure,
     portray,
     ratios,
+    score,
     share,
     share_from,
     share_heard_before,
@@ -100,3 +101,13 @@ def test_a_share_has_a_range_that_many_songs_make_narrow() -> None:
     assert few.value == many.value == 0.5
     assert few.low < many.low < 0.5 < many.high < few.high
     assert np.isnan(share(np.zeros(0)).value)
+
+
+def test_the_score_is_a_weighted_mean_without_what_is_free_and_a_copy_is_no_good_answer() -> None:
+    seed = Stretch(SEED, 4.0)
+    higher = Stretch(Notes(SEED.onset_s, SEED.offset_s, SEED.pitch + 12, SEED.velocity), 4.0)
+    assert score(seed, higher) == pytest.approx((12 / 2.6 + 1 / 0.18) / 10)
+    assert score(seed, higher, frozenset({"mean pitch"})) == pytest.approx((1 / 0.18) / 9)
+    assert score(seed, higher, frozenset(FEATURES)) == 0.0
+    assert score(seed, seed) == 4.0  # all of it stands in the seed
+    assert np.isnan(score(seed, Stretch(Notes.empty(), 4.0)))
