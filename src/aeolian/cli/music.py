@@ -31,14 +31,7 @@ class Generate(_generate.Config):
 
 @dataclass(frozen=True)
 class Effects(_effects.Config):
-    """Finishes recordings by a chain of effects, and writes them as WAV.
-
-    \b
-        aeolian effects song.wav --chain "compress | pitch 7 | delay 0.25 0.8 | reverb"
-        aeolian effects my-songs/ --chain "mix(dry, 0.5: delay 0.25 1 | pitch 7) | loudness -16"
-
-    docs/effects.md lists the effects with their values.
-    """
+    """Finishes recordings by a chain of effects, and writes them as WAV. docs/effects.md lists the effects."""
 
     input: Path = option(positional=True, help="A recording, or a folder of them.")
     output: Path = option(Path("finished-music"), help="Folder for the WAV files.")
@@ -48,7 +41,13 @@ def _play(config: Generate) -> None:
     _generate.run(dataclasses.replace(config, inputs=config.midi or config.inputs))
 
 
-effects = command(Effects, _effects.run, "effects")
+effects = command(
+    Effects,
+    _effects.run,
+    "effects",
+    example='aeolian effects song.wav --chain "compress | pitch 7 | delay 0.25 0.8 | reverb"\n'
+    'aeolian effects my-songs/ --chain "mix(dry, 0.5: delay 0.25 1 | pitch 7) | loudness -16"',
+)
 transcribe = command(_transcribe.Config, _transcribe.run, "transcribe")
 generate = command(Generate, _play, "generate")
 import_checkpoint = command(
