@@ -9,15 +9,11 @@ def wait_for_jobs(platform: Platform, commit: str = "") -> bool:
     """Wait until the jobs under an id, or all of the project, have ended; return whether all went well."""
     told: set[tuple[str, str]] = set()
     found: list[Job] = []
-    try:
-        for found in platform.wait_for_jobs(commit):
-            for job in found:
-                if not job.outstanding and (job.pipeline, job.id) not in told:
-                    told.add((job.pipeline, job.id))
-                    _tell(job)
-    except KeyboardInterrupt:
-        warn("no longer waiting; the cluster goes on, and `aeolian wait` waits for it again")
-        raise
+    for found in platform.wait_for_jobs(commit):
+        for job in found:
+            if not job.outstanding and (job.pipeline, job.id) not in told:
+                told.add((job.pipeline, job.id))
+                _tell(job)
     return all(job.state == "success" for job in found)
 
 

@@ -15,7 +15,7 @@ from aeolian.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, AeolianEr
 from aeolian.platform.contexts import LOCAL, active_context, find_context
 
 if TYPE_CHECKING:
-    from aeolian.engine.local import LocalPlatform
+    from aeolian.engine.local.platform import LocalPlatform
     from aeolian.platform.protocol import Platform
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
@@ -98,7 +98,7 @@ def open_platform(*, make: bool = False) -> "Platform":
     """
     name = chosen_context()
     if name == LOCAL:
-        from aeolian.engine.local import LocalPlatform
+        from aeolian.engine.local.platform import LocalPlatform
 
         return LocalPlatform(open_store(make=make))
     context = find_context(name)
@@ -109,7 +109,7 @@ def open_platform(*, make: bool = False) -> "Platform":
 
 def as_local(platform: "Platform") -> "LocalPlatform | None":
     """Return the platform if it is the engine of this machine."""
-    from aeolian.engine.local import LocalPlatform
+    from aeolian.engine.local.platform import LocalPlatform
 
     return platform if isinstance(platform, LocalPlatform) else None
 

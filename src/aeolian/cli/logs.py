@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,6 +16,7 @@ from aeolian.engine.jobs import records as jobs
 from aeolian.engine.jobs.records import DatumRecord, Job
 from aeolian.engine.storage.store import Store
 from aeolian.errors import UsageError
+from aeolian.platform.protocol import LogQuery
 from aeolian.platform.records import LogLine
 from aeolian.platform.specs.names import full_name
 
@@ -54,10 +54,10 @@ def logs(
     with open_platform() as platform:
         local = as_local(platform)
         if local is None:
-            name = full_name(pipeline, platform.project) if pipeline is not None else None
-            query: dict[str, Any] = {"pipeline": name, "job": job, "datum": datum}
-            query |= {"inputs": [part for part in (inputs or "").split(",") if part], "since_s": seconds}
-            _print_lines(platform.read_logs(query | {"follow": follow, "master": master}), raw=raw, worker=worker)
+            name = full_name(pipeline, platform.project) if pipeline is not None else ""
+            paths = tuple(part for part in (inputs or "").split(",") if part)
+            query = LogQuery(name, job or "", datum or "", paths, seconds, follow, master)
+            _print_lines(platform.read_logs(query), raw=raw, worker=worker)
             return
         store = local.store
         found = jobs.find_job(store, str(job if job is not None else pipeline))

@@ -19,7 +19,7 @@ from aeolian.cli.raw_jobs import make_spec
 from aeolian.cli.running import executor, follow, run_outstanding
 from aeolian.cli.spec_source import file_option, read_source, split_arguments
 from aeolian.cli.transactions import do_or_gather
-from aeolian.engine.local import LocalPlatform
+from aeolian.engine.local.platform import LocalPlatform
 from aeolian.engine.programs.secrets import parse_place
 from aeolian.engine.storage.store import Store, default_home
 from aeolian.engine.versions import pipelines

@@ -27,6 +27,10 @@ _PREFIX = "rpc error: code = "
 T = TypeVar("T")
 
 
+class NotThere(UsageError):
+    """What is asked for does not exist."""
+
+
 class Connection:
     """A pachd's calls: `pfs` of repos, commits and files, `pps` of pipelines, jobs and datums."""
 
@@ -72,16 +76,18 @@ class Connection:
         found = self.call(version.ApiStub(self._channel).get_version)
         return f"{found.major}.{found.minor}.{found.micro}"
 
-    def call(self, work: Callable[..., T], **fields: Any) -> T:
-        """Return what a call answers. Raises `AeolianError`, `UsageError` for what the pachd refuses."""
-        for _ in range(_MOST_TRIES):
+    def call(self, work: Callable[..., T], *, tries: int = _MOST_TRIES, **fields: Any) -> T:
+        """Return what a call answers. Raises `AeolianError`, `UsageError` for what the pachd refuses.
+
+        With `tries` above 1 the call may be made again: `fields` must not be used up by it.
+        """
+        for left in reversed(range(tries)):
             try:
                 return work(**fields)
             except grpc.RpcError as error:
-                if _ROLLED_BACK not in str(error.details()):
+                if not left or _ROLLED_BACK not in str(error.details()):
                     raise self._explain(error) from None
-                last = error
-        raise self._explain(last) from None
+        raise AssertionError("tries is at least 1")
 
     def stream(self, work: Callable[..., Iterator[T]], **fields: Any) -> Iterator[T]:
         """Yield what a call answers, one after another. Raises as `call` does."""
@@ -106,6 +112,8 @@ class Connection:
             return AeolianError(f"{where} lacks a call: {said}.", remedy="Aeolian speaks to Pachyderm 2.12.")
         if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED):
             return AeolianError(f"{where}: {said}.")
+        if code == grpc.StatusCode.NOT_FOUND or said.endswith("not found"):
+            return NotThere(f"{said}.")
         return UsageError(f"{said}.")
 
 

@@ -13,7 +13,7 @@ from pachyderm_sdk.api import pfs
 
 from aeolian import names
 from aeolian.cluster import messages
-from aeolian.cluster.connection import Connection
+from aeolian.cluster.connection import Connection, NotThere
 from aeolian.cluster.naming import as_message, branch_of, commit_of, file_of
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import ID, ID_LENGTH, Address
@@ -45,7 +45,8 @@ class ClusterFiles:
     ) -> Put:
         """Put files in one commit, or into the open commit at `place`: all of them or none.
 
-        They go as one stream, which a pachd takes whole or not at all.
+        They go as one stream, which a pachd takes whole or not at all. Without a description the commit that is told is
+        the branch's head after it, which another put may have moved on.
         """
         stream = _Stream(items, strict=strict, whole=whole, append=append, report=report)
         opened = description and not self._is_open(place)
@@ -53,7 +54,10 @@ class ClusterFiles:
         if opened:
             commit = self._pachd.call(self._pachd.pfs.start_commit, branch=branch_of(place), description=description)
         try:
-            self._pachd.call(self._pachd.pfs.modify_file, request_iterator=stream.requests(commit))
+            # Standard input and the like can be read once.
+            again = all(isinstance(item.source, str | Path) or callable(item.source) for item in items)
+            tries = {} if again else {"tries": 1}
+            self._pachd.call(lambda: self._pachd.pfs.modify_file(stream.requests(commit)), **tries)
         except BaseException:
             if opened:
                 with contextlib.suppress(Exception):
@@ -71,7 +75,7 @@ class ClusterFiles:
     def _is_open(self, place: Address) -> bool:
         try:
             found = self._pachd.call(self._pachd.pfs.inspect_commit, commit=commit_of(place))
-        except UsageError:
+        except NotThere:
             return False
         return "finishing" not in as_message(found)
 
@@ -149,13 +153,14 @@ class ClusterFiles:
         """Remove a file, or a folder with all below it."""
         if _GLOB_SIGNS & set(file.path):
             raise UsageError(f"{file.path} has signs of globs in it.", remedy="Name one file, or a folder with -r.")
-        path, files = file.path, 0
-        with contextlib.suppress(UsageError):
+        try:
             found = self.inspect_file(file)
+        except NotThere:  # no mistake: the commit is made all the same
+            path, files = file.path, 0
+        else:
             if found.type == "dir" and not recursive:
-                raise _IsFolder
-            path = found.path
-            files = 1 if found.type == "file" else self._count(file)
+                raise UsageError(f"{file} is a folder.", remedy="Remove it with all below it with -r.")
+            path, files = found.path, 1 if found.type == "file" else self._count(file)
         self._modify(file, pfs.ModifyFileRequest(delete_file=pfs.DeleteFile(path=path)))
         return Put(file.repo, self._id(file), files, 0)
 
@@ -173,7 +178,7 @@ class ClusterFiles:
 
     def _modify(self, place: Address, request: Any) -> None:
         requests = [pfs.ModifyFileRequest(set_commit=commit_of(place)), request]
-        self._pachd.call(self._pachd.pfs.modify_file, request_iterator=iter(requests))
+        self._pachd.call(lambda: self._pachd.pfs.modify_file(iter(requests)))
 
 
 def _place_in(target: Path, path: str, folder: str) -> Path:
@@ -183,11 +188,6 @@ def _place_in(target: Path, path: str, folder: str) -> Path:
         raise UsageError(f"{path} would leave {target}.", remedy="It was not written.")
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
-
-
-class _IsFolder(UsageError):
-    def __init__(self) -> None:
-        super().__init__("It is a folder.", remedy="Remove it with all below it with -r.")
 
 
 class _Stream:
@@ -201,7 +201,8 @@ class _Stream:
         self.error: BaseException | None = None
 
     def requests(self, commit: Any) -> Iterator[Any]:
-        """Yield the messages. What goes wrong is kept in `error`, since the stream only breaks off."""
+        """Yield the messages, from the beginning. What goes wrong is kept in `error`: the stream only breaks off."""
+        self.files, self.size, self.renamed, self.left_out, self.error = 0, 0, [], [], None
         try:
             yield pfs.ModifyFileRequest(set_commit=commit)
             for done, item in enumerate(self._items):

@@ -10,11 +10,11 @@ from typing import Any
 from pachyderm_sdk.api import pps
 
 from aeolian.cluster import messages
-from aeolian.cluster.connection import Connection
+from aeolian.cluster.connection import Connection, NotThere
 from aeolian.cluster.naming import as_message, commit_of, job_of, pipeline_of, project_of, repo_of
 from aeolian.errors import UsageError
 from aeolian.platform.addresses import ID, ID_LENGTH, Address
-from aeolian.platform.protocol import Change, Wanted
+from aeolian.platform.protocol import Change, LogQuery, Wanted
 from aeolian.platform.records import Datum, Job, LogLine, Pipeline
 from aeolian.platform.specs.arguments import set_arguments
 from aeolian.platform.specs.names import full_name, split_name
@@ -80,14 +80,14 @@ class ClusterPipelines:
     def _has_repo(self, name: str) -> bool:
         try:
             self._pachd.call(self._pachd.pfs.inspect_repo, repo=repo_of(name))
-        except UsageError:
+        except NotThere:
             return False
         return True
 
     def _find(self, name: str) -> Pipeline | None:
         try:
             return self.inspect_pipeline(name)
-        except UsageError:
+        except NotThere:
             return None
 
     def list_pipelines(self, names: Iterable[str] | None = None, *, history: int = 0) -> list[Pipeline]:
@@ -274,20 +274,18 @@ class ClusterPipelines:
         self._pachd.call(self._pachd.pps.restart_datum, job=job_of(pipeline, id_), data_filters=list(paths))
         return [", ".join(paths)]
 
-    def read_logs(self, query: Mapping[str, Any]) -> Iterator[LogLine]:
+    def read_logs(self, query: LogQuery) -> Iterator[LogLine]:
         """Yield what programs wrote, as the pods of a pipeline or job still have it."""
-        fields: dict[str, Any] = {"follow": bool(query.get("follow")), "master": bool(query.get("master"))}
-        if query.get("job"):
-            pipeline, id_ = self._split(str(query["job"]))
+        fields: dict[str, Any] = {"follow": query.follow, "master": query.master, "data_filters": list(query.inputs)}
+        if query.job:
+            pipeline, id_ = self._split(query.job)
             fields["job"] = job_of(pipeline, id_ or self.inspect_job(pipeline).id)
-            if query.get("datum"):
-                fields["datum"] = pps.Datum(job=fields["job"], id=query["datum"])
+            if query.datum:
+                fields["datum"] = pps.Datum(job=fields["job"], id=self.inspect_datum(query.job, query.datum).id)
         else:
-            fields["pipeline"] = pipeline_of(str(query["pipeline"]))
-        if query.get("inputs"):
-            fields["data_filters"] = list(query["inputs"])
-        if query.get("since_s") is not None:
-            fields["since"] = timedelta(seconds=float(query["since_s"]))
+            fields["pipeline"] = pipeline_of(query.pipeline)
+        if query.since_s is not None:
+            fields["since"] = timedelta(seconds=query.since_s)
         for each in self._pachd.stream(self._pachd.pps.get_logs, **fields):
             yield messages.make_log_line(as_message(each))
 

@@ -12,12 +12,14 @@ from aeolian.errors import UsageError
 from aeolian.platform.addresses import ID, ID_LENGTH, Address
 from aeolian.platform.protocol import Done
 from aeolian.platform.records import Branch, BranchName, BranchTrigger, Commit, Job, Project, Repo
+from aeolian.platform.specs.names import full_name
 
 
 class ClusterRepos:
     """What `platform.protocol.Repos` asks, of a pachd."""
 
     _pachd: Connection
+    project: str
 
     def create_project(self, project: str, description: str) -> None:
         """Make a project."""
@@ -155,7 +157,7 @@ class ClusterRepos:
     def list_commits(self, place: Address | None, *, whole_repo: bool = False, since: str = "") -> list[Commit]:
         """Return commits, newest first: of a branch with its ancestors (as far as `since`), of a repo, or all."""
         if place is None:
-            sets = self._pachd.stream(self._pachd.pfs.list_commit_set)
+            sets = self._pachd.stream(self._pachd.pfs.list_commit_set, project=project_of(self.project))
             found: Iterator[Any] = (commit for each in sets for commit in each.commits)
         else:
             fields: dict[str, Any] = {"repo": repo_of(place.repo), "all": True}
@@ -234,7 +236,7 @@ class ClusterRepos:
     def _remove(self, text: str, call: Any) -> str:
         repo, _, id_ = text.rpartition("@")
         if repo:
-            id_ = self.inspect_commit(Address(repo, id_)).id
+            id_ = self.inspect_commit(Address(full_name(repo, self.project), id_)).id
         found = self.find_set(id_, "")
         if found is None:
             raise UsageError(f"{id_!r} is no commit's id.", remedy="Write it whole; see `aeolian list commit`.")

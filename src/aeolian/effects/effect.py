@@ -10,6 +10,7 @@
 A subclass with a `word` is known to the language of chains and to JSON by it.
 """
 
+import abc
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
@@ -24,12 +25,12 @@ from aeolian.errors import UsageError
 REQUIRED: Any = dataclasses.MISSING
 
 
-class Processor:
+class Processor(abc.ABC):
     """An effect at work on one sound: takes planar blocks in order, gives what is done of it, at last the rest."""
 
+    @abc.abstractmethod
     def process(self, block: Planar) -> Planar:
         """Take the next block; give as many frames as are done, none to many."""
-        raise NotImplementedError
 
     def flush(self) -> Iterator[Planar]:
         """Give what is left when the sound has ended."""
@@ -71,7 +72,7 @@ def number(default: Any = REQUIRED, *, help: str, minimum: float = -math.inf, ma
 
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(abc.ABC):
     """Sound to sound, as data. Equal effects of equal sounds give equal bytes."""
 
     word: ClassVar[str] = ""
@@ -90,9 +91,9 @@ class Effect:
                 value = check_value(self.word, field, getattr(self, field.name))
                 object.__setattr__(self, field.name, value)
 
+    @abc.abstractmethod
     def start(self, sample_rate_hz: int, channels: int) -> Processor:
         """Begin a sound. Raises `UsageError` where a value does not go with its sample rate."""
-        raise NotImplementedError
 
     def changed(self) -> dict[str, Any]:
         """List the fields that are not as they are by default, by their names."""

@@ -4,6 +4,7 @@ The passes are Butterworth's; of order 1, with 6 dB an octave, they are pedalboa
 `LowpassFilter`. Shelves and bell are those of Robert Bristow-Johnson's cookbook, which JUCE and pedalboard use too.
 """
 
+import abc
 import math
 from dataclasses import dataclass
 from typing import ClassVar
@@ -74,9 +75,9 @@ class _Bend(Effect):
         b, a = self.coefficients(10 ** (self.gain_db / 40), math.cos(omega), math.sin(omega) / (2 * self.q))
         return SectionFilter(np.array([[*b, *a]]) / a[0], channels)
 
+    @abc.abstractmethod
     def coefficients(self, amplitude: float, cosine: float, alpha: float) -> tuple[list[float], list[float]]:
         """Give b0 b1 b2 and a0 a1 a2 of the cookbook, for A, cos ω and alpha."""
-        raise NotImplementedError
 
 
 def _shelf(amplitude: float, cosine: float, alpha: float) -> tuple[list[float], list[float]]:

@@ -56,6 +56,22 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class LogQuery:
+    """Which lines of logs: of a pipeline, or of the job `pipeline@id`; of it a datum, or what reads these `inputs`.
+
+    `since_s`: not older. `follow`: go on as they come. `master`: of how the job goes, instead of its programs.
+    """
+
+    pipeline: str = ""
+    job: str = ""
+    datum: str = ""
+    inputs: tuple[str, ...] = ()
+    since_s: float | None = None
+    follow: bool = False
+    master: bool = False
+
+
+@dataclass(frozen=True)
 class Change:
     """What happened to one pipeline: `created`, `updated` or `unchanged`; repos that were made for it; its spec."""
 
@@ -272,7 +288,7 @@ class Pipelines(Protocol):
     def restart_datum(self, job: str, paths: Sequence[str]) -> list[str]:
         """Begin the datum of a running job again that reads all these paths; return what it is called."""
 
-    def read_logs(self, query: Mapping[str, Any]) -> Iterator[LogLine]:
+    def read_logs(self, query: LogQuery) -> Iterator[LogLine]:
         """Yield what programs wrote."""
 
 

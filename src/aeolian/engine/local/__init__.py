@@ -1,0 +1,1 @@
+"""The local engine as a platform: its store, behind the verbs that every engine answers to."""
