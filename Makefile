@@ -11,6 +11,9 @@ DOCKER_BUILD ?= $(shell docker buildx version > /dev/null 2>&1 || echo DOCKER_BU
 	$(shell docker network inspect bridge > /dev/null 2>&1 || echo --network=host)
 
 .DEFAULT_GOAL := help
+# Whatever context this person works in: the demo, tests and benchmarks are of this machine.
+export AEOLIAN_CONTEXT := local
+
 .PHONY: help setup demo test lint bench cluster-test images images-possible images-test test-legacy-client sbom stubs lock samples clean
 
 help: ## this list

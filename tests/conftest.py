@@ -1,10 +1,13 @@
 """What every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# Whatever context this person works in: tests are of this machine, but for those that name another.
+os.environ["AEOLIAN_CONTEXT"] = "local"
 
 
 @pytest.fixture(scope="session")
