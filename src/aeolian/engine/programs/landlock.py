@@ -30,7 +30,7 @@ _CHANGE_FOLDERS = sum(1 << bit for bit in (*range(4, 13), 13))
 # Without moves from folder to folder (the kernel's second version), `mv` out of a temporary folder would not work.
 _LEAST_VERSION, _TRUNCATE_VERSION = 2, 3
 # Where every program may write. Of folders only those that belong to nobody; of devices none that holds data.
-_OPEN_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/dev/pts", "/dev/dri")
+OPEN_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/dev/pts", "/dev/dri")
 _OPEN_FILES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx")
 _OPEN_DEVICES: tuple[str, ...] = ("nvidia*", "kfd")
 
@@ -105,7 +105,7 @@ def _open_to_all() -> tuple[tuple[int, bool], ...]:
 
 def _opened_for_all() -> Iterator[tuple[int, bool]]:
     devices = [str(path) for pattern in _OPEN_DEVICES for path in sorted(Path("/dev").glob(pattern))]
-    for path in (*_OPEN_FOLDERS, *_OPEN_FILES, *devices):
+    for path in (*OPEN_FOLDERS, *_OPEN_FILES, *devices):
         with contextlib.suppress(OSError):
             yield _Opened(path).number, Path(path).is_dir()
 
